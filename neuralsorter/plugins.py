@@ -118,7 +118,7 @@ class Plugin:
 
 
 def folder(name: str) -> Path:
-    """Return a bundled drop-in folder (dashboard, models, utilities), in the wheel or beside the package in a checkout."""
+    """Return a bundled drop-in folder (dashboard, models, utilities), in the wheel or in a checkout."""
     for root in (_PACKAGE / "_bundled", _PACKAGE.parent):
         if (root / name).is_dir():
             return root / name
@@ -126,7 +126,7 @@ def folder(name: str) -> Path:
 
 
 def user_folder() -> Path:
-    """Return the user's plug-in folder: `--plugins DIR`, the setting `folders.plugins`, or the platform's data folder."""
+    """Return the user's plug-in folder: `--plugins DIR`, the setting `folders.plugins`, or the platform's own."""
     from .settings import settings
 
     return settings().plugins_folder

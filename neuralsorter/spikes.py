@@ -56,7 +56,7 @@ class Spikes:
     Attributes
     ----------
     raw : ndarray, (n_spikes, n_samples) or (n_spikes, n_channels, n_samples), int16 or float32
-        Waveforms as stored; `raw * uv_per_bit` is in µV. Three dimensions where an event has several channels (tetrodes).
+        Waveforms as stored; `raw * uv_per_bit` is in µV. Three dimensions: several channels per event (tetrodes).
     times_s : ndarray, (n_spikes,), float64
         Time of the crossing in seconds since the start of its segment; NaN where unknown.
     channel, unit, experiment, old_unit, segment : ndarray, (n_spikes,), int32
