@@ -1,0 +1,121 @@
+"""Merging of the parts that a mixture over-splits: two parts with no gap between them are one unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import diptest
+
+_SHRINKAGE = 1e-3
+_MOST_TESTED = 3000
+_WINDOW = 2.0  # of the larger part, at most this many times the events of the smaller, those nearest to the gap
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Why two parts became one, or stayed two."""
+
+    first: int
+    second: int
+    p: float  # of the dip: chance of a gap like this between events of a single unit
+    distance: float  # between the means, in standard deviations along the line that separates them best
+    reason: str
+    merged: bool = True
+
+
+def discriminant_axes(points: NDArray[Any], labels: NDArray[Any], most: int) -> NDArray[np.float64]:
+    """Return the axes (d, a) along which groups differ most against their own spread; small groups count as large ones."""
+    k = int(labels.max()) + 1
+    d = points.shape[1]
+    counts = np.bincount(labels, minlength=k)
+    means = np.stack([points[labels == c].mean(axis=0) for c in range(k)])
+    rest = points - means[labels]
+    within = rest.T @ rest / len(points)
+    within += _SHRINKAGE * np.trace(within) / d * np.eye(d)
+    weights = np.sqrt(counts) / np.sqrt(counts).sum()
+    centred = means - weights @ means
+    between = (centred * weights[:, None]).T @ centred
+    values, vectors = np.linalg.eigh(within)
+    root = vectors / np.sqrt(values)
+    strength, axes = np.linalg.eigh(root.T @ between @ root)
+    order = np.argsort(strength)[::-1][: min(most, max(k - 1, 1))]
+    return root @ axes[:, order]
+
+
+def gap(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
+    """Return (p, distance) of the line that separates two groups of points (n, d) best; a small p tells a gap."""
+    line, distance = _project(first, second)
+    smaller = min(len(first), len(second))
+    order = np.sort(line)
+    cut = len(first)  # the first group lies lower
+    reach = int(_WINDOW * smaller) + 1
+    window = order[max(0, cut - reach) : cut + reach]
+    if len(window) > _MOST_TESTED:
+        window = window[np.linspace(0, len(window) - 1, _MOST_TESTED).astype(int)]
+    return diptest.p_value(diptest.dip(window), len(window)), distance
+
+
+def _project(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """Return all points along Fisher's line, `first` lower, and the distance of the means in its standard deviations."""
+    d = first.shape[1]
+    step = second.mean(axis=0) - first.mean(axis=0)
+    spread = np.atleast_2d(np.cov(first.T)) if len(first) > 1 else np.zeros((d, d))
+    spread = spread + (np.atleast_2d(np.cov(second.T)) if len(second) > 1 else 0.0)
+    shrink = max(_SHRINKAGE, min(0.5, d / (len(first) + len(second))))
+    spread = (1 - shrink) * spread + (shrink * np.trace(spread) / d + 1e-12) * np.eye(d)
+    axis = np.linalg.solve(spread, step)
+    line = np.concatenate([first @ axis, second @ axis])
+    deviation = float(np.sqrt((line[: len(first)].var() + line[len(first) :].var()) / 2))
+    return line, float(axis @ step) / max(deviation, 1e-300)
+
+
+def merge_parts(
+    points: NDArray[Any], labels: NDArray[Any], alpha: float, least: int = 8
+) -> tuple[NDArray[np.int64], list[Merge]]:
+    """Merge, most unimodal pair first, while some pair of groups has no gap (p > `alpha`) between them.
+
+    Parameters
+    ----------
+    points : ndarray, (n, d)
+    labels : ndarray, (n,), int
+        0..k-1.
+    alpha : float
+        Pairs with a larger p are merged.
+    least : int
+        Groups smaller than this join the nearest.
+
+    Returns
+    -------
+    labels, merges : ndarray (n,), list of Merge
+
+    """
+    labels = labels.copy()
+    merges: list[Merge] = []
+    known: dict[tuple[int, int], tuple[float, float]] = {}
+    while True:
+        groups, counts = np.unique(labels, return_counts=True)
+        if len(groups) < 2:
+            break
+        best: tuple[float, float, int, int] | None = None
+        for i, a in enumerate(groups.tolist()):
+            for b, size in zip(groups[i + 1 :].tolist(), counts[i + 1 :].tolist(), strict=True):
+                if (a, b) not in known:
+                    known[a, b] = gap(points[labels == a], points[labels == b])
+                    if min(size, counts[i]) < least:
+                        known[a, b] = (1.0, known[a, b][1])
+                p, distance = known[a, b]
+                if best is None or (p, -distance) > best[:2]:
+                    best = (p, -distance, a, b)
+        assert best is not None  # noqa: S101 - two groups make one pair
+        p, distance, a, b = best
+        if p <= alpha:
+            merges += [Merge(a, b, p, s, "a gap between them", merged=False) for (a, b), (p, s) in known.items()]
+            break
+        labels[labels == b] = a
+        merges.append(Merge(a, b, p, -distance, "no gap between them"))
+        known = {pair: value for pair, value in known.items() if a not in pair and b not in pair}
+    return np.unique(labels, return_inverse=True)[1].reshape(-1), merges

@@ -1,0 +1,233 @@
+"""Gaussian mixtures with full covariances by expectation maximisation, and the number of components by BIC."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+_REGULARISATION = 1e-3  # of the mean variance
+_PRIOR_EVENTS = 5.0  # weight of the mean covariance in each component's: keeps small components from collapsing
+_STRAY_WIDTH = 10.0  # the outlier component is this many times as wide as all events together, in variance
+_STRAY_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of Gaussians and, where `stray_share` > 0, one broad component that takes the outliers."""
+
+    weights: NDArray[np.float64]  # (k,), they sum to 1
+    means: NDArray[np.float64]  # (k, d)
+    covariances: NDArray[np.float64]  # (k, d, d)
+    stray_log_density: float = -math.inf  # log of share times density at the centre; constant over the data
+    log_likelihood: float = 0.0  # sum over the events it was fitted to
+    n_events: int = 0
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion, lower is better."""
+        k, d = self.means.shape
+        n_parameters = k * (1 + d + d * (d + 1) / 2) - 1
+        return float(-2 * self.log_likelihood + n_parameters * math.log(max(self.n_events, 2)))
+
+    def log_joint(self, points: NDArray[Any]) -> NDArray[np.float64]:
+        """Return log(weight x density) of each component, (n, k)."""
+        roots, constants = _precision_roots(self.weights, self.means, self.covariances)
+        return _log_joint(np.ascontiguousarray(points, np.float64), self.means, roots, constants)
+
+    def posterior(self, points: NDArray[Any]) -> NDArray[np.float64]:
+        """Return P(component | event), (n, k), outliers shared out among the components."""
+        joint = self.log_joint(points)
+        joint -= joint.max(axis=1, keepdims=True)
+        np.exp(joint, out=joint)
+        return joint / joint.sum(axis=1, keepdims=True)
+
+    def assign(self, points: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the likeliest component of each event, (n,)."""
+        if not len(points):
+            return np.zeros(0, np.int64)
+        return self.log_joint(points).argmax(axis=1)
+
+
+def fit(points: NDArray[Any], start: Mixture, *, max_steps: int = 60, tolerance: float = 1e-4) -> Mixture:
+    """Improve `start` on `points` (n, d) by expectation maximisation until the gain per event is below `tolerance`."""
+    points = np.ascontiguousarray(points, np.float64)
+    n, d = points.shape
+    weights, means, covariances = start.weights, start.means, start.covariances
+    total = np.atleast_2d(np.cov(points.T)) if n > 1 else np.eye(d)
+    floor = max(_REGULARISATION * float(np.trace(total)) / d, 1e-12)
+    stray = stray_log_density(total)
+    before = -math.inf
+    for _ in range(max_steps):
+        roots, constants = _precision_roots(weights, means, covariances)
+        likelihood, counts, sums, squares = _expect(points, means, roots, constants, stray)
+        share = np.maximum(counts, 1e-9)
+        centred = sums / share[:, None]  # the sums are taken around the old means
+        pooled = (squares.sum(axis=0) - np.einsum("k,ki,kj->ij", share, centred, centred)) / max(share.sum(), 1.0)
+        scatter = squares - np.einsum("k,ki,kj->kij", share, centred, centred)
+        covariances = (scatter + _PRIOR_EVENTS * pooled) / (share + _PRIOR_EVENTS)[:, None, None]
+        covariances = covariances + floor * np.eye(d)
+        means = means + centred
+        weights = share / share.sum()
+        if likelihood - before < tolerance * n:
+            break
+        before = likelihood
+    return Mixture(weights, means, covariances, stray, likelihood, n)
+
+
+def stray_log_density(total: NDArray[Any]) -> float:
+    """Return the log of share x density of the broad outlier component, at its centre."""
+    d = len(total)
+    _, log_det = np.linalg.slogdet(_STRAY_WIDTH * total + 1e-12 * np.eye(d))
+    return float(math.log(_STRAY_SHARE) - 0.5 * (d * math.log(2 * math.pi) + log_det))
+
+
+def from_labels(points: NDArray[Any], labels: NDArray[Any]) -> Mixture:
+    """Return the mixture of the groups in `labels` (n,), 0..k-1, each group shrunk a little towards the pooled one."""
+    n, d = points.shape
+    k = int(labels.max()) + 1
+    counts = np.bincount(labels, minlength=k).astype(float)
+    means = np.stack([points[labels == c].mean(axis=0) if counts[c] else points.mean(axis=0) for c in range(k)])
+    rest = points - means[labels]
+    scatter = np.stack([rest[labels == c].T @ rest[labels == c] for c in range(k)])
+    pooled = scatter.sum(axis=0) / max(n, 1)
+    floor = max(_REGULARISATION * float(np.trace(np.atleast_2d(np.cov(points.T)))) / d, 1e-12) if n > 1 else 1.0
+    prior = max(_PRIOR_EVENTS, 2.0 * d)
+    covariances = (scatter + prior * pooled) / (counts + prior)[:, None, None] + floor * np.eye(d)
+    return Mixture((counts + 1e-9) / (counts + 1e-9).sum(), means, covariances)
+
+
+def scan(points: NDArray[Any], most: int, patience: int = 2) -> tuple[Mixture, list[float]]:
+    """Fit 1, 2, .. `most` components, each started from the one before; return the best by BIC, and the BIC of each.
+
+    The component that gains most by it is split along its longest axis. The scan ends early once BIC has not improved
+    for `patience` steps.
+    """
+    n, d = points.shape
+    total = np.atleast_2d(np.cov(points.T)) + 1e-12 * np.eye(d)
+    current = fit(points, Mixture(np.ones(1), points.mean(axis=0)[None], total[None]))
+    best, curve, worse = current, [current.bic], 0
+    for k in range(2, most + 1):
+        if n < 3 * (d + 1) * k // 2:
+            break
+        current = max((fit(points, start, max_steps=15) for start in _splits(points, current)), key=_likelihood)
+        current = fit(points, current)
+        curve.append(current.bic)
+        worse = 0 if current.bic < best.bic else worse + 1
+        best = current if current.bic < best.bic else best
+        if worse >= patience:
+            break
+    return best, curve
+
+
+def _likelihood(mixture: Mixture) -> float:
+    return mixture.log_likelihood
+
+
+def _splits(points: NDArray[Any], mixture: Mixture) -> list[Mixture]:
+    """Return mixtures with one more component: the heaviest and the most misfitting one split in two."""
+    labels = mixture.assign(points)
+    misfit = np.zeros(len(mixture))
+    axes = np.zeros_like(mixture.means)
+    for c in range(len(mixture)):
+        inside = points[labels == c] - mixture.means[c]
+        if len(inside) < 4 * points.shape[1]:
+            continue
+        values, vectors = np.linalg.eigh(mixture.covariances[c])
+        along = (inside @ vectors) / np.sqrt(values)
+        flatness = np.abs((along**4).mean(axis=0) - 3.0) + np.abs((along**3).mean(axis=0))
+        axis = int((flatness + 0.3 * values / values.mean()).argmax())
+        axes[c] = vectors[:, axis] * math.sqrt(values[axis])
+        misfit[c] = (flatness[axis] + 0.3) * len(inside)
+    chosen = np.argsort(misfit)[::-1][:3]
+    return [_split(mixture, int(c), axes[c]) for c in chosen if misfit[c] > 0] or [_split(mixture, 0, axes[0])]
+
+
+def _split(mixture: Mixture, c: int, axis: NDArray[Any]) -> Mixture:
+    means = np.vstack([mixture.means, mixture.means[c] - 0.8 * axis])
+    means[c] += 0.8 * axis
+    covariance = mixture.covariances[c] - 0.6 * np.outer(axis, axis)
+    covariances = np.concatenate([mixture.covariances, covariance[None]])
+    covariances[c] = covariance
+    weights = np.append(mixture.weights, mixture.weights[c] / 2)
+    weights[c] /= 2
+    return Mixture(weights, means, covariances)
+
+
+def _precision_roots(weights: NDArray[Any], means: NDArray[Any], covariances: NDArray[Any]) -> tuple[Any, Any]:
+    """Return, of each component, L with precision = L^T L (lower triangular), and the log of weight x density at it."""
+    d = means.shape[1]
+    lower = np.linalg.cholesky(covariances)
+    roots = np.stack([np.linalg.inv(c) for c in lower])
+    log_det = 2 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    return roots, np.log(weights + 1e-300) - 0.5 * (d * math.log(2 * math.pi) + log_det)
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
+def _log_joint(points: Any, means: Any, roots: Any, constants: Any) -> Any:
+    n, d = points.shape
+    k = len(constants)
+    joint = np.empty((n, k))
+    for i in range(n):
+        for c in range(k):
+            distance = 0.0
+            for row in range(d):
+                value = 0.0
+                for column in range(row + 1):
+                    value += roots[c, row, column] * (points[i, column] - means[c, column])
+                distance += value * value
+            joint[i, c] = constants[c] - 0.5 * distance
+    return joint
+
+
+@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
+def _expect(points: Any, means: Any, roots: Any, constants: Any, stray: float) -> Any:
+    """One E step: the log likelihood and, per component, the count, sum and squares of the events around its mean."""
+    n, d = points.shape
+    k = len(constants)
+    counts = np.zeros(k)
+    sums = np.zeros((k, d))
+    squares = np.zeros((k, d, d))
+    joint = np.empty(k)
+    rest = np.empty((k, d))
+    total = 0.0
+    for i in range(n):
+        top = stray
+        for c in range(k):
+            for axis in range(d):
+                rest[c, axis] = points[i, axis] - means[c, axis]
+            distance = 0.0
+            for row in range(d):
+                value = 0.0
+                for column in range(row + 1):
+                    value += roots[c, row, column] * rest[c, column]
+                distance += value * value
+            joint[c] = constants[c] - 0.5 * distance
+            top = max(top, joint[c])
+        norm = math.exp(stray - top)
+        for c in range(k):
+            joint[c] = math.exp(joint[c] - top) if joint[c] > top - 30 else 0.0
+            norm += joint[c]
+        total += top + math.log(norm)
+        for c in range(k):
+            share = joint[c] / norm
+            if share < 1e-8:
+                continue
+            counts[c] += share
+            for row in range(d):
+                scaled = share * rest[c, row]
+                sums[c, row] += scaled
+                for column in range(row + 1):
+                    squares[c, row, column] += scaled * rest[c, column]
+    for c in range(k):
+        for row in range(d):
+            for column in range(row):
+                squares[c, column, row] = squares[c, row, column]
+    return total, counts, sums, squares

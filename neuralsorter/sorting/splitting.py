@@ -1,0 +1,116 @@
+"""Splitting of a group of events into parts, and of the parts again: whiten, encode, fit mixtures, merge, repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import autoencoder, mixture
+from .merging import Merge, discriminant_axes, merge_parts
+from .neighbours import nearest
+from .whitening import N_NEIGHBOURS, learn_whitening
+
+_ROUNDS = 8
+_MOST_AXES = 6
+_SETTLED = 1e-3  # share of events that may still change parts
+_TRAINED_ON = 5000
+_RNG_STEP = 7919  # each group inside a group has its own seed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers that the sorter works by."""
+
+    n_axes: int = 12
+    n_latent: int = 5
+    most_parts: int = 12
+    most_parts_inside: int = 6
+    alpha: float = 0.02
+    smallest_split: int = 120
+    training_steps: int = 600
+    deepest: int = 4
+
+
+@dataclass
+class Trace:
+    """What happened on the way: the BIC of the first scan and all comparisons of parts."""
+
+    bic: list[float] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+
+
+def split(
+    steps: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, check: Callable[[], None], depth: int = 0
+) -> NDArray[np.int64]:
+    """Return parts 0..k-1 of events whose waveform differences are `steps` (n, features)."""
+    check()
+    n = len(steps)
+    labels = _split_once(steps, recipe, seed, trace, depth)
+    k = int(labels.max()) + 1 if n else 0
+    if k < 2 or depth >= recipe.deepest:
+        return labels
+    total = 0
+    parts = np.zeros(n, np.int64)
+    for part in range(k):
+        rows = np.flatnonzero(labels == part)
+        inside = np.zeros(len(rows), np.int64)
+        if len(rows) >= recipe.smallest_split:
+            inside = split(steps[rows], recipe, seed + _RNG_STEP * (part + 1), trace, check, depth + 1)
+        parts[rows] = total + inside
+        total += int(inside.max()) + 1
+    return parts
+
+
+def _split_once(steps: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int) -> NDArray[np.int64]:
+    n = len(steps)
+    one = np.zeros(n, np.int64)
+    points = principal(steps, recipe.n_axes)
+    if n < 4 * max(points.shape[1], 1) or not points.shape[1]:
+        return one
+    whitening = learn_whitening(points, seed)
+    white = whitening(points)
+    latent = encode(white, recipe, seed)
+    found, curve = mixture.scan(latent, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
+    if depth == 0:
+        trace.bic[:] = curve
+    labels = _numbered(found.assign(latent))
+    for _ in range(_ROUNDS):
+        if labels.max() == 0:
+            return one
+        line = white @ discriminant_axes(white, labels, _MOST_AXES)
+        refit = mixture.fit(line, mixture.from_labels(line, labels), max_steps=30)
+        before, labels = labels, _numbered(refit.assign(line))
+        labels, merges = merge_parts(line, labels, recipe.alpha)
+        trace.merges += merges
+        if labels.max() == before.max() and (labels != before).mean() < _SETTLED:
+            break
+    return labels
+
+
+def principal(steps: NDArray[Any], most: int) -> NDArray[np.float64]:
+    """Return `steps` (n, features) on their principal axes, (n, at most `most`)."""
+    centred = steps - steps.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / max(len(steps), 1))
+    order = np.argsort(values)[::-1][:most]
+    kept = order[values[order] > 1e-9 * max(float(values.max()), 1e-300)]
+    return centred @ vectors[:, kept]
+
+
+def encode(white: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.float64]:
+    """Return the latent values (n, n_latent) of whitened events by an autoencoder trained on them."""
+    n_latent = min(recipe.n_latent, white.shape[1])
+    if len(white) < 10 * white.shape[1] or recipe.training_steps == 0:
+        return white[:, :n_latent]
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(white), min(len(white), _TRAINED_ON), replace=False))
+    part = white[rows]
+    near = nearest(part, np.arange(len(part)), N_NEIGHBOURS)
+    return autoencoder.train(part, near, n_latent, recipe.training_steps, seed)(white)
+
+
+def _numbered(labels: NDArray[Any]) -> NDArray[np.int64]:
+    return np.unique(labels, return_inverse=True)[1].reshape(-1)

@@ -1,0 +1,58 @@
+"""Whitening by the noise within units, learned without labels from differences between nearest neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .neighbours import nearest
+
+N_NEIGHBOURS = 5
+_ROUNDS = 3
+_QUERIES = 4000
+_FLOOR = 1e-6  # of the mean variance: directions without any noise are not blown up
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """A linear map to axes in which the noise within a unit is about 1 in every direction."""
+
+    centre: NDArray[np.float64]  # (d,)
+    matrix: NDArray[np.float64]  # (d, d_out)
+    variance: NDArray[np.float64]  # (d_out,): of all events along each axis, largest first; 1 is noise alone
+
+    def __call__(self, points: NDArray[Any]) -> NDArray[Any]:
+        """Return `points` (n, d) in whitened axes (n, d_out)."""
+        return (points - self.centre) @ self.matrix
+
+
+def learn_whitening(points: NDArray[Any], seed: int) -> Whitening:
+    """Learn the whitening of `points` (n, d), at least 2 events.
+
+    Neighbours in the current axes mostly belong to one unit, so the covariance of the differences between them tells the
+    noise within units; a few rounds sharpen both. The axes returned are ordered by variance: the first ones separate.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(points)
+    queries = np.sort(rng.choice(n, min(n, _QUERIES), replace=False))
+    centre = points.mean(axis=0)
+    matrix = np.eye(points.shape[1])
+    for _ in range(_ROUNDS):
+        whitened = (points - centre) @ matrix
+        near = nearest(whitened, queries, min(N_NEIGHBOURS, n - 1))
+        steps = (points[near] - points[queries][:, None, :]).reshape(-1, points.shape[1])
+        matrix = inverse_root(steps.T @ steps / len(steps))
+    whitened = (points - centre) @ matrix
+    variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(whitened.T)))
+    order = np.argsort(variance)[::-1]
+    return Whitening(centre, matrix @ axes[:, order], np.maximum(variance[order], 0.0))
+
+
+def inverse_root(covariance: NDArray[Any]) -> NDArray[Any]:
+    """Return W with W^T C W = 1 for a covariance C (d, d), small eigenvalues held up."""
+    values, axes = np.linalg.eigh(covariance)
+    floor = max(_FLOOR * float(values.mean()), np.finfo(float).tiny)
+    return axes / np.sqrt(np.maximum(values, floor))
