@@ -135,6 +135,6 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 def _one_thread() -> None:
     for name in _THREADS:
         os.environ[name] = "1"
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it comes without types
 
     threadpool_limits(1)

@@ -104,7 +104,8 @@ def _mask(rows: ArrayLike | None, n: int) -> NDArray[np.bool_]:
 
 
 def _free_numbers(count: int, taken: set[int]) -> NDArray[np.int64]:
-    number, free = 0, []
+    number = 0
+    free: list[int] = []
     while len(free) < count:
         number += 1
         if number not in taken:

@@ -92,7 +92,7 @@ def _train(x: Any, rows: Any, targets: Any, *weights: Any) -> None:
             * np.sqrt(1 - _BETA_2 ** (step + 1))
             / (1 - _BETA_1 ** (step + 1))
         )
-        for (w, m, v), grad in zip(flat, grads, strict=True):
-            m += (1 - _BETA_1) * (grad - m)
-            v += (1 - _BETA_2) * (grad * grad - v)
-            w -= rate * m / (np.sqrt(v) + 1e-8)
+        for (weight, slope, square), grad in zip(flat, grads, strict=True):
+            slope[...] += (1 - _BETA_1) * (grad - slope)
+            square[...] += (1 - _BETA_2) * (grad * grad - square)
+            weight[...] -= rate * slope / (np.sqrt(square) + 1e-8)

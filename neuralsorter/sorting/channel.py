@@ -78,7 +78,7 @@ def _spread(times_s: NDArray[Any], most: int) -> NDArray[np.int64]:
 
 
 class _Units:
-    """Final units, each a Gaussian along the axes that tell all of them apart, and the distance at which events stray."""
+    """Final units, each a Gaussian along the axes that tell all apart, and the distance at which events stray."""
 
     def __init__(self, steps: NDArray[Any], labels: NDArray[Any], recipe: Recipe, trace: Trace) -> None:
         self.centre = steps.mean(axis=0)

@@ -50,7 +50,7 @@ def crop(waveforms: NDArray[Any], sampling_rate: float, pre_samples: int) -> tup
 
 
 def fill(waveforms: NDArray[Any]) -> NDArray[np.float32]:
-    """Return waveforms in which samples that the source lacks (NaN) hold the nearest one it has, 0 where it has none."""
+    """Return waveforms whose missing samples (NaN) hold the nearest known one, 0 where none is known."""
     wave = np.array(waveforms, np.float32)
     missing = ~np.isfinite(wave)
     if not missing.any():

@@ -28,7 +28,7 @@ class Merge:
 
 
 def discriminant_axes(points: NDArray[Any], labels: NDArray[Any], most: int) -> NDArray[np.float64]:
-    """Return the axes (d, a) along which groups differ most against their own spread; small groups count as large ones."""
+    """Return the axes (d, a) along which groups differ most, measured by their own spread."""
     k = int(labels.max()) + 1
     d = points.shape[1]
     counts = np.bincount(labels, minlength=k)
@@ -60,7 +60,7 @@ def gap(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
 
 
 def _project(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    """Return all points along Fisher's line, `first` lower, and the distance of the means in its standard deviations."""
+    """Return all points along Fisher's line, `first` lower, and the distance of the means in deviations."""
     d = first.shape[1]
     step = second.mean(axis=0) - first.mean(axis=0)
     spread = np.atleast_2d(np.cov(first.T)) if len(first) > 1 else np.zeros((d, d))

@@ -188,7 +188,9 @@ def _log_joint(points: Any, means: Any, roots: Any, constants: Any) -> Any:
 
 
 @numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
-def _expect(points: Any, means: Any, roots: Any, constants: Any, stray: float) -> Any:
+def _expect(  # noqa: C901, PLR0912 - one pass over the events; apart, its loops would run over memory again
+    points: Any, means: Any, roots: Any, constants: Any, stray: float
+) -> Any:
     """One E step: the log likelihood and, per component, the count, sum and squares of the events around its mean."""
     n, d = points.shape
     k = len(constants)

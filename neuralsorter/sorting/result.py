@@ -84,7 +84,7 @@ class SortResult:
 
 
 def expected_errors(posterior: NDArray[Any], labels: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return expected false positives and false negatives of each unit, (k,), from posteriors (n, k), as shares of it."""
+    """Return expected false positives and negatives of each unit, (k,) shares of it, from posteriors (n, k)."""
     k = posterior.shape[1]
     mass = np.zeros((k, k))  # [given, true]
     for c in range(k):

@@ -32,8 +32,8 @@ class Whitening:
 def learn_whitening(points: NDArray[Any], seed: int) -> Whitening:
     """Learn the whitening of `points` (n, d), at least 2 events.
 
-    Neighbours in the current axes mostly belong to one unit, so the covariance of the differences between them tells the
-    noise within units; a few rounds sharpen both. The axes returned are ordered by variance: the first ones separate.
+    Neighbours in the current axes mostly belong to one unit, so the covariance of the differences between them tells
+    the noise within units; a few rounds sharpen both. The axes returned are ordered by variance: the first ones separate.
     """
     rng = np.random.default_rng(seed)
     n = len(points)
