@@ -1,0 +1,182 @@
+"""Reading files: by suffix to a loader, several files to one table.
+
+Our own readers of plain numbers (NEV, npz) run here. Everything else, foreign libraries and users' loaders, runs in a
+worker process with limits, so that no file can hurt the program that opens it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neuralsorter import workers
+from neuralsorter.errors import DataError, LoadError
+from neuralsorter.plugins import Loader, discover, user_folder
+from neuralsorter.spikes import Spikes
+
+from .conform import combine, conform
+from .nev import NevLoader
+from .npz import NpzLoader
+from .pickled import PickledLoader
+
+__all__ = ["BUNDLED", "Loader", "conform", "load", "load_with_notes", "suffixes"]
+
+BUNDLED: dict[str, type[Loader]] = {
+    "nev": NevLoader,
+    "npz": NpzLoader,
+    "pickled": PickledLoader,
+}
+
+_OWN = (NevLoader, NpzLoader)  # safe in this process: they read plain numbers and check every size first
+_TIMEOUT_S = 1800.0
+_MEMORY_MB = 16_384
+
+
+def load(*paths: str | Path) -> Spikes:
+    """Read files into one table; experiments are numbered in the order given.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        Files of any readable format, or projects (folders `NAME.nsort`). Those that differ in rate or window are
+        resampled to the first one's.
+
+    Raises
+    ------
+    LoadError
+        When a file cannot be read; it names the file, what is wrong and what to do.
+
+    """
+    return load_with_notes(*paths)[0]
+
+
+def load_with_notes(
+    *paths: str | Path, on_progress: Callable[[float, str], None] | None = None, cancel: Any = None
+) -> tuple[Spikes, list[str]]:
+    """Read files as `load` does, and return what the user should know as sentences.
+
+    Parameters
+    ----------
+    *paths : str or Path
+        Files or projects.
+    on_progress : callable, optional
+        Called with the fraction done and the file being read.
+    cancel : threading.Event, optional
+        When set, reading stops with `Cancelled`.
+
+    """
+    if not paths:
+        raise DataError("There is no file to read. Name one or more.")
+    parts, notes = [], []
+    for number, given in enumerate(paths):
+        path = Path(given)
+        if on_progress:
+            on_progress(number / len(paths), path.name)
+        parts.append(_load_one(path, cancel))
+        notes += _remarks(path, parts[-1])
+    try:
+        spikes, changes = combine(parts, [str(path) for path in paths])
+    except DataError as error:
+        raise LoadError(paths[-1], str(error).rstrip("."), "Open it by itself") from None
+    return spikes, notes + changes
+
+
+def suffixes() -> dict[str, str]:
+    """Return {suffix: name of the loader} of every readable format, users' own loaders included."""
+    found: dict[str, str] = {}
+    for name, plugin in discover("loaders").items():
+        if not plugin.error:
+            found |= dict.fromkeys(plugin.target.suffixes, name)
+    return found
+
+
+def parse(path: str) -> Spikes:
+    """Read one file with whatever loader fits, in this process: what the worker runs."""
+    file = Path(path)
+    choices = _loaders_for(file)
+    errors = []
+    for loader in choices:
+        try:
+            return loader().load(file)
+        except LoadError as error:
+            errors.append(error)
+        except MemoryError:
+            raise LoadError(
+                file, "asks for more memory than a file may have", "Split the file, or copy it again"
+            ) from None
+        except OSError as cause:
+            raise _unreadable(file, cause) from None
+        except Exception as cause:  # noqa: BLE001 - foreign libraries raise anything on damaged files
+            what = f"could not be read by {loader.__name__} ({type(cause).__name__}: {cause})"
+            errors.append(LoadError(file, what, "The file is damaged or of another kind: export or copy it again"))
+    raise errors[0]
+
+
+def _load_one(path: Path, cancel: Any) -> Spikes:
+    if path.is_dir() and (path / "project.json").is_file():
+        return _project(path)
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as cause:
+        if not path.is_dir():
+            raise _unreadable(path, cause) from None
+    path = path.absolute()
+    own = next((loader for loader in _OWN if path.suffix.lower() in loader.suffixes), None)
+    if own and not _users_loaders():
+        return parse(str(path))
+    spikes: Spikes = workers.call(
+        "neuralsorter.loading:parse", str(path), timeout_s=_TIMEOUT_S, memory_mb=_MEMORY_MB, cancel=cancel
+    )
+    return spikes
+
+
+def _users_loaders() -> bool:
+    """Tell whether loaders of others are installed, without running their code."""
+    return any((user_folder() / "loaders").glob("[!_]*.py")) or bool(
+        importlib.metadata.entry_points(group="neuralsorter.loaders")
+    )
+
+
+def _loaders_for(path: Path) -> Sequence[type[Loader]]:
+    suffix = path.suffix.lower()
+    broken = []
+    found: list[type[Loader]] = []
+    for plugin in discover("loaders").values():
+        if plugin.error:
+            broken.append(plugin.error)
+        elif suffix in plugin.target.suffixes:
+            found.insert(0, plugin.target)  # users' own come last in the list and go first here
+    if not found:
+        readable = ", ".join(sorted(suffixes()))
+        hint = f"; {' '.join(broken)}" if broken else ""
+        what = f"has the suffix {suffix!r}, which no loader reads{hint}"
+        raise LoadError(path, what, f"Readable are {readable}, or add a loader (docs/plugins.md)")
+    return found
+
+
+def _project(path: Path) -> Spikes:
+    import numpy as np
+
+    from neuralsorter.project import Project
+
+    with Project.open(path, read_only=True) as project:
+        spikes: Spikes = project.spikes
+        return spikes.take(np.lexsort((project.source_row, spikes.experiment)))
+
+
+def _unreadable(path: Path, cause: OSError) -> LoadError:
+    if isinstance(cause, FileNotFoundError):
+        return LoadError(path, "does not exist", "Check the spelling of its name")
+    if isinstance(cause, PermissionError):
+        return LoadError(path, "may not be read by you", "Ask its owner for the right to read it")
+    return LoadError(path, f"cannot be read ({cause.strerror or cause})", "Check the disk, or copy the file again")
+
+
+def _remarks(path: Path, spikes: Spikes) -> list[str]:
+    if not len(spikes):
+        return [f"{path}: holds no events."]
+    flat = int((spikes.raw.max(axis=-1) == spikes.raw.min(axis=-1)).reshape(len(spikes), -1).all(axis=1).sum())
+    return [f"{path}: {flat} of {len(spikes)} waveforms are flat."] if flat else []

@@ -1,0 +1,102 @@
+"""The spike_dict of the 2020 program in `.pkl` and `.npy`, through an unpickler that knows numbers and lists only."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import numpy as np
+
+from neuralsorter.errors import DataError, LoadError
+from neuralsorter.plugins import Loader
+from neuralsorter.spike_dict import from_dict
+from neuralsorter.spikes import Spikes
+
+_CONTAINERS = (
+    "list",
+    "dict",
+    "tuple",
+    "set",
+    "frozenset",
+    "bytearray",
+    "complex",
+    "int",
+    "float",
+    "str",
+    "bytes",
+    "bool",
+)
+_ALLOWED = {("builtins", name) for name in _CONTAINERS}
+_ALLOWED |= {("collections", "OrderedDict"), ("collections", "defaultdict"), ("_codecs", "encode")}
+_ALLOWED |= {("numpy", "dtype"), ("numpy", "ndarray")}
+for _core in ("numpy.core", "numpy._core"):  # before and after NumPy 2
+    _ALLOWED |= {(f"{_core}.multiarray", "_reconstruct"), (f"{_core}.multiarray", "scalar")}
+    _ALLOWED |= {(f"{_core}.numeric", "_frombuffer")}
+
+_REMEDY = "Save its six lists as .npz instead (docs/formats.md)"
+
+
+class PlainUnpickler(pickle.Unpickler):
+    """An unpickler that builds containers, numbers and numpy arrays, and refuses every other name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return an allowed class or function."""
+        if module == "__builtin__":  # Python 2
+            module = "builtins"
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a spike_dict")
+        return getattr(importlib.import_module(module.replace("numpy.core", "numpy._core")), name)
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Refuse: a persistent id names something outside the file."""
+        raise pickle.UnpicklingError(f"the persistent id {pid!r} is not allowed in a spike_dict")
+
+
+class PickledLoader(Loader):
+    """A spike_dict saved with pickle or numpy.save: six lists, waveforms in µV at 20 kHz."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".pkl", ".pickle", ".npy")
+
+    def load(self, path: Path) -> Spikes:
+        """Return the rows in list order."""
+        with path.open("rb") as file:
+            if path.suffix.lower() == ".npy":
+                _skip_npy_header(path, file)
+            try:
+                value = PlainUnpickler(file, encoding="latin1").load()
+            except MemoryError:
+                raise
+            except Exception as cause:  # noqa: BLE001 - a damaged pickle raises anything
+                what = f"is not a plain spike_dict ({cause or type(cause).__name__})"
+                raise LoadError(path, what, _REMEDY) from None
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.item()
+        if not isinstance(value, Mapping):
+            raise LoadError(path, f"holds a {type(value).__name__}, not a dictionary of six lists", _REMEDY)
+        rate = value.get("SamplingRate", 20_000.0)
+        pre_samples = value.get("PreSamples")
+        try:
+            return _named(from_dict(value, float(rate), None if pre_samples is None else int(pre_samples)), path)
+        except DataError as error:
+            raise LoadError(path, str(error).rstrip("."), "Correct the list and save the file again") from None
+
+
+def _named(spikes: Spikes, path: Path) -> Spikes:
+    from dataclasses import replace
+
+    return replace(spikes, sources=(str(path),))
+
+
+def _skip_npy_header(path: Path, file: BinaryIO) -> None:
+    """Move to the pickle behind the header of an object array."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        _, _, dtype = read_header(file)
+    except ValueError as cause:
+        raise LoadError(path, f"is not a .npy file ({cause})", _REMEDY) from None
+    if not dtype.hasobject:
+        raise LoadError(path, f"holds an array of {dtype}, not a dictionary of six lists", _REMEDY)

@@ -1,0 +1,70 @@
+"""Writing files: by suffix, whole or not at all, never over what is being read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from neuralsorter.errors import SaveError
+from neuralsorter.spikes import Spikes
+
+from .npz import write_npz
+from .pickled import write_npy, write_pkl
+from .table import write_csv
+from .whole import written_whole
+
+__all__ = ["WRITERS", "save", "save_with_notes", "written_whole"]
+
+Writer = Callable[[Spikes, IO[bytes]], list[str]]
+
+WRITERS: dict[str, Writer] = {
+    ".npz": write_npz,
+    ".pkl": write_pkl,
+    ".npy": write_npy,
+    ".csv": write_csv,
+}
+
+
+def save(spikes: Spikes, path: str | Path) -> None:
+    """Write the events in row order, in the format of the suffix.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        Events in the order to write.
+    path : str or Path
+        Replaced whole, or left as it is when writing fails. May not be a file the events came from.
+
+    Raises
+    ------
+    SaveError
+        When the format is not writable or the disk refuses.
+
+    """
+    save_with_notes(spikes, path)
+
+
+def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
+    """Write as `save` does and return what the format could not hold, as sentences."""
+    path = Path(path)
+    writer = check(spikes, path)
+    with written_whole(path) as file:
+        return writer(spikes, file)
+
+
+def check(spikes: Spikes | None, path: Path) -> Writer:
+    """Return the writer for a path, or refuse before any work is done."""
+    writer = WRITERS.get(path.suffix.lower())
+    if writer is None:
+        writable = ", ".join(WRITERS)
+        raise SaveError(path, f"has the suffix {path.suffix!r}, which cannot be written", f"Choose from {writable}")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise SaveError(path, what, "Name a file in a folder that exists")
+    for source in spikes.sources if spikes is not None else ():
+        if path.exists() and Path(source).exists() and path.samefile(source):
+            raise SaveError(
+                path, "is the file these events came from", "Choose another name: sources are never changed"
+            )
+    return writer
