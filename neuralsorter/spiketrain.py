@@ -7,6 +7,7 @@ per event (see `stretches`): nothing is computed between two of them. All histog
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError
-from .spikes import DEFAULT_RATE_HZ, Spikes
+from .spikes import DEFAULT_RATE_HZ, NOISE, Spikes
 
 Counts = NDArray[np.int64]
 Seconds = NDArray[np.float64]
@@ -57,6 +58,29 @@ class Correlograms:
 def stretches(spikes: Spikes) -> NDArray[np.int64]:
     """Return the stretch of continuous clock (experiment and segment) each event lies in, as a number, (n_spikes,)."""
     return spikes.experiment.astype(np.int64) << 32 | spikes.segment.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class UnitRows:
+    """Where the events of one unit of one channel are in a table."""
+
+    channel: int
+    unit: int
+    name: str
+    rows: Counts
+
+
+def each_unit(spikes: Spikes) -> Iterator[UnitRows]:
+    """Yield each unit of each channel, noise left out. The name tells the channel where there are several."""
+    rows = np.flatnonzero(spikes.unit > NOISE)
+    key = spikes.channel[rows].astype(np.int64) << 32 | spikes.unit[rows].astype(np.int64)
+    order = np.argsort(key, kind="stable")
+    key, rows = key[order], rows[order]
+    starts = np.flatnonzero(np.diff(key, prepend=-1 if not len(key) else key[0] - 1))
+    several = len(np.unique(spikes.channel[rows[starts]])) > 1
+    for group in np.split(rows, starts[1:]) if len(rows) else ():
+        channel, unit = int(spikes.channel[group[0]]), int(spikes.unit[group[0]])
+        yield UnitRows(channel, unit, f"channel {channel} unit {unit}" if several else f"unit {unit}", group)
 
 
 def intervals(times_s: ArrayLike, stretch: ArrayLike | None = None) -> Seconds:

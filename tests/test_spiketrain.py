@@ -13,6 +13,7 @@ from neuralsorter.spikes import Spikes
 from neuralsorter.spiketrain import (
     autocorrelogram,
     correlograms,
+    each_unit,
     intervals,
     isi_histogram,
     rate,
@@ -96,6 +97,18 @@ def test_stretches_differ_between_files_and_segments() -> None:
         pre_samples=2,
     )
     assert len(np.unique(stretches(spikes))) == 4
+
+
+def test_each_unit_is_listed_once_without_noise() -> None:
+    def table(channel: list[int], unit: list[int]) -> Spikes:
+        n = len(unit)
+        return Spikes(np.zeros((n, 8), np.float32), np.arange(n), np.array(channel), np.array(unit), np.zeros(n), pre_samples=2)
+
+    one = list(each_unit(table([7, 7, 7, 7], [2, 0, 1, 2])))
+    assert [(u.name, u.rows.tolist()) for u in one] == [("unit 1", [2]), ("unit 2", [0, 3])]
+    two = list(each_unit(table([7, 5, 7], [1, 1, 0])))
+    assert [(u.name, u.rows.tolist()) for u in two] == [("channel 5 unit 1", [1]), ("channel 7 unit 1", [0])]
+    assert not list(each_unit(table([], [])))
 
 
 def test_unknown_times_are_left_out() -> None:
