@@ -11,7 +11,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +72,12 @@ def enter_namespaces() -> bool:
     return bool(_libc().unshare(_PROCESSES | _NETWORK | _IPC) == 0)
 
 
-def confine(readable: Iterable[str], writable: str, memory_mb: int, cpu_s: int, *, alone: bool) -> list[str]:
+def confine(readable: Sequence[str], writable: str, memory_mb: int, cpu_s: int, *, alone: bool) -> list[str]:
     """Restrict this process and its children from now on; return what is in force.
 
     Parameters
     ----------
-    readable : iterable of str
+    readable : sequence of str
         Files and folders it may read besides the system's libraries.
     writable : str
         The one folder it may write.
@@ -91,7 +91,7 @@ def confine(readable: Iterable[str], writable: str, memory_mb: int, cpu_s: int, 
     """
     in_force = ["namespaces"] if alone else []
     if sys.platform != "win32":
-        _limit(memory_mb, cpu_s, alone=alone)
+        _limit(readable, memory_mb, cpu_s, alone=alone)
         in_force.append("limits")
     if sys.platform == "linux" and (version := _landlock(readable, writable)) > 0:
         in_force.append(f"landlock {version}")
@@ -107,7 +107,7 @@ def _control_process(what: int, value: int) -> None:
         _libc().prctl(what, value, 0, 0, 0)
 
 
-def _limit(memory_mb: int, cpu_s: int, *, alone: bool) -> None:
+def _limit(readable: Sequence[str], memory_mb: int, cpu_s: int, *, alone: bool) -> None:
     import resource
 
     limits = {
@@ -117,7 +117,9 @@ def _limit(memory_mb: int, cpu_s: int, *, alone: bool) -> None:
         resource.RLIMIT_NOFILE: _MAX_OPEN_FILES,
     }
     if sys.platform == "linux":
-        limits[resource.RLIMIT_DATA] = _data_bytes() + (memory_mb << 20)
+        readable_bytes = sum(os.path.getsize(path) for path in readable if os.path.isfile(path))  # noqa: PTH113, PTH202
+        limits[resource.RLIMIT_DATA] = _bytes_of("VmData") + (memory_mb << 20)
+        limits[resource.RLIMIT_AS] = _bytes_of("VmSize") + (memory_mb << 20) + readable_bytes
         if alone:  # elsewhere the limit would count all processes of this user
             limits[resource.RLIMIT_NPROC] = _MAX_PROCESSES
     for name, value in limits.items():
@@ -126,14 +128,13 @@ def _limit(memory_mb: int, cpu_s: int, *, alone: bool) -> None:
         resource.setrlimit(name, (allowed, allowed))
 
 
-def _data_bytes() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) << 10
-    return 0
+def _bytes_of(name: str) -> int:
+    """Return one of the sizes the kernel tells of this process."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    return int(status.partition(f"{name}:")[2].split()[0]) << 10
 
 
-def _landlock(readable: Iterable[str], writable: str) -> int:
+def _landlock(readable: Sequence[str], writable: str) -> int:
     """Close the file system and TCP; return the kernel's Landlock version, 0 where there is none."""
     libc = _libc()
     version = int(libc.syscall(_CREATE_RULESET, None, 0, 1))

@@ -31,9 +31,10 @@ def write_spikes(spikes: Spikes, folder: Path) -> dict[str, Any]:
 
 def read_spikes(description: dict[str, Any]) -> Spikes:
     """Return the spikes described by `write_spikes`."""
+    parts: dict[str, Any] = {name: _read_array(**where) for name, where in description["columns"].items()}
+    parts |= {name: pd.DataFrame(columns) for name, columns in description["tables"].items()}
     return Spikes(
-        **{name: _read_array(**where) for name, where in description["columns"].items()},
-        **{name: pd.DataFrame(columns) for name, columns in description["tables"].items()},
+        **parts,
         labels={(channel, unit): text for channel, unit, text in description["labels"]},
         sources=tuple(description["sources"]),
         sampling_rate=description["sampling_rate"],

@@ -24,36 +24,36 @@ from typing import Any, NoReturn
 from .confine import adopt_orphans, confine, die_with_parent, enter_namespaces
 from .plugins import folder
 
-FORKS = sys.platform == "linux"
-END_OF_OUTPUT = b"\0end of output\0"
+CAN_FORK = sys.platform == "linux"
 
 # Imported one after the other while nothing is asked for; each makes the first script of its kind quicker.
 _LIBRARIES = ("pandas", "holoviews.plotting.bokeh", "neuralsorter.spiketrain", "matplotlib.pyplot")
 
 
-def main(session: str) -> None:
+def main(session: str, *, fork: bool) -> None:
     """Serve scripts until standard input closes; `session` is the folder to remove then."""
     control = _Control()
     adopt_orphans()
     os.environ["MPLBACKEND"] = "Agg"
     importlib.import_module("numpy")
     control.send({"ready": os.getpid()})
-    steps = _warm()
+    steps = _warm(fork=fork)
     try:
         while True:
-            while not control.has_message() and next(steps, None):
+            while not (fork and control.has_message()) and next(steps, None):
                 pass
             message = control.receive()
             if message is None:
                 return
             if "job" in message:
                 job = json.loads(Path(message["job"]).read_text(encoding="utf-8"))
-                if not FORKS:
+                if not fork:
                     control.become_script()
                     _run_and_exit(job, alone=False)
                 control.send({"done": _run_in_child(job, control)})
     finally:
-        _kill_descendants()
+        if fork:
+            _kill_descendants()
         shutil.rmtree(session, ignore_errors=True)
 
 
@@ -73,7 +73,7 @@ class _Control:
         return self._input
 
     def has_message(self) -> bool:
-        return FORKS and (b"\n" in self._buffer or bool(select.select([self._input], [], [], 0)[0]))
+        return bool(b"\n" in self._buffer or select.select([self._input], [], [], 0)[0])
 
     def receive(self) -> dict[str, Any] | None:
         """Return the next message, or None when the server is gone."""
@@ -89,8 +89,8 @@ class _Control:
         data = json.dumps(message).encode() + b"\n"
         os.write(self._output, data)
 
-    def end_output(self) -> None:
-        os.write(self._printed, END_OF_OUTPUT)
+    def end_output(self, mark: str) -> None:
+        os.write(self._printed, mark.encode())
 
     def become_script(self) -> None:
         """In the process of a script: connect what it prints and drop the rest."""
@@ -100,17 +100,17 @@ class _Control:
             os.close(own)
 
 
-def _warm() -> Iterator[str]:
+def _warm(*, fork: bool) -> Iterator[str]:
     """Import the drawing libraries and draw what comes with the program once, a step at a time; yield the step's name.
 
     Half the time of a first drawing goes into what libraries set up and compile when first used. A forked child
     inherits it.
     """
-    for module in _LIBRARIES if FORKS else _LIBRARIES[:2]:
+    for module in _LIBRARIES if fork else _LIBRARIES[:2]:
         with contextlib.suppress(Exception):  # an absent library is the concern of the script that needs it
             importlib.import_module(module)
             yield module
-    if not FORKS:
+    if not fork:
         return
     from .executing import rehearse
 
@@ -144,7 +144,7 @@ def _run_in_child(job: dict[str, Any], control: _Control) -> int:
         os.killpg(leader, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1])
     _kill_descendants()
-    control.end_output()
+    control.end_output(job["mark"])
     return status
 
 
@@ -183,13 +183,11 @@ def _keep_no_compiled_code() -> None:
     # Numba would fail where it may not write beside its caller's file.
     caching = sys.modules.get("numba.core.caching")
     if caching is not None:
-        caching.Cache.save_overload = lambda *_: None  # type: ignore[attr-defined]
+        caching.Cache.save_overload = lambda *_: None
 
 
 def _kill_descendants() -> None:
     """Kill whatever a script left behind: its orphans are children of this process."""
-    if not FORKS:
-        return
     with contextlib.suppress(ChildProcessError):
         while True:
             for child in _children():
@@ -210,4 +208,4 @@ def _children() -> list[int]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], fork=sys.argv[2] == "fork")

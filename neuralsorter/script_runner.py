@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import queue
+import secrets
 import shutil
 import signal
 import stat
@@ -25,17 +26,21 @@ import pandas as pd
 
 from .errors import NeuralSorterError
 from .passing import files, write_spikes
-from .runner import END_OF_OUTPUT, FORKS
+from .runner import CAN_FORK
 from .scripts import describe_source
 from .spikes import Spikes
 
 _MAX_OUTPUT = 1 << 20
-_MAX_RESULT = 64 << 20
+_MAX_RESULT = 16 << 20  # more would take the server longer to parse than a click should wait
 _MAX_SCRATCH = 512 << 20
 _LOOK_S = 0.05  # how often a running script is looked after
 _GRACE_S = 5.0  # for a killed script to be gone
 _START_S = 60.0
 _KEPT = 2  # idle processes
+_ENVIRONMENT = {
+    *("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONHOME", "LD_LIBRARY_PATH"),
+    *("DYLD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA", "LOCALAPPDATA"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +77,16 @@ class ScriptRunner:
     """Runs scripts, several at once if asked to from several threads. One per server is enough.
 
     Nothing starts before the first `prewarm` or `run`.
+
+    Parameters
+    ----------
+    fork : bool
+        Whether a warm process forks a child per script (Linux), or is used for one script only.
+
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, fork: bool = CAN_FORK) -> None:
+        self._fork = fork
         self._idle: list[_Process] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -150,15 +162,15 @@ class ScriptRunner:
                 if process.alive:
                     return process
                 process.close()
-        return _Process()
+        return _Process(fork=self._fork)
 
     def _give_back(self, process: _Process) -> None:
         with self._lock:
-            if process.alive and not self._closed and len(self._idle) < _KEPT:
+            if process.reusable and not self._closed and len(self._idle) < _KEPT:
                 self._idle.append(process)
                 return
         process.close()
-        if not FORKS and not self._closed:
+        if not (self._fork or self._closed):
             self.prewarm()
 
 
@@ -173,7 +185,8 @@ class _Limits:
 class _Process:
     """One `python -m neuralsorter.runner` and its folder; two threads read its pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fork: bool) -> None:
+        self._fork = fork
         shared = Path("/dev/shm")  # noqa: S108 - memory, not disk; the folder made in it is ours alone
         self.session = Path(
             tempfile.mkdtemp(prefix="neuralsorter-", dir=shared if os.access(shared, os.W_OK) else None)
@@ -182,12 +195,18 @@ class _Process:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "neuralsorter.runner", str(self.session)],
+            [sys.executable, "-m", "neuralsorter.runner", str(self.session), "fork" if fork else "once"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=self.session,
-            env={**os.environ, **threads, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"},
+            env={
+                **_harmless_environment(),
+                **threads,
+                "PYTHONPATH": path,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": "ignore",
+            },
             start_new_session=True,
         )
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -200,6 +219,10 @@ class _Process:
     def alive(self) -> bool:
         return self._popen.poll() is None
 
+    @property
+    def reusable(self) -> bool:
+        return self.alive and (self._fork or not self._n_runs)
+
     def run(
         self, source: str, path: str, data: dict[str, Spikes], values: dict[str, Any], limits: _Limits
     ) -> ScriptResult:
@@ -211,7 +234,7 @@ class _Process:
             job = self._job(source, path, data, values, limits, folder)
             (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
             self._send({"job": str(folder / "job.json")})
-            watch = _Watch(scratch, limits)
+            watch = _Watch(scratch, limits, job["mark"].encode())
             status = self._wait(watch)
             return _result(scratch, status, watch, len(data["spikes"]))
         finally:
@@ -220,7 +243,8 @@ class _Process:
     def close(self) -> None:
         """End the process: it kills what it runs when its input closes."""
         with contextlib.suppress(OSError):
-            self._popen.stdin and self._popen.stdin.close()
+            if self._popen.stdin is not None:
+                self._popen.stdin.close()
         try:
             self._popen.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -251,7 +275,7 @@ class _Process:
             "parameters": values,
             "scratch": str(folder / "scratch"),
             "readable": sorted({file for description in passed.values() for file in files(description)}),
-            "n_shown": len(data["spikes"]),
+            "mark": f"\0{secrets.token_hex(16)}\0",
             "memory_mb": limits.memory_mb,
             "cpu_s": int(limits.timeout_s * (os.cpu_count() or 1)) + 5,
         }
@@ -278,10 +302,10 @@ class _Process:
             if watch.overdue():
                 self._kill()
         watch.finish()
-        return status if FORKS else self._popen.wait()
+        return status if self._fork else self._popen.wait()
 
     def _stop(self) -> None:
-        if FORKS:
+        if self._fork:
             self._send({"kill": True})
         else:
             self._kill()
@@ -318,10 +342,10 @@ class _Process:
 class _Watch:
     """Collects the output of one run and says when it has to stop, and why."""
 
-    def __init__(self, scratch: Path, limits: _Limits) -> None:
+    def __init__(self, scratch: Path, limits: _Limits, mark: bytes) -> None:
         self.why = ""
         self.text = ""
-        self._scratch, self._limits = scratch, limits
+        self._scratch, self._limits, self._mark = scratch, limits, mark
         self._started = time.monotonic()
         self._stopped_at: float | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -331,11 +355,11 @@ class _Watch:
     def see(self, data: bytes) -> bool:
         """Take in what was printed; return whether that was the last of it."""
         data = self._tail + data
-        ended = data.endswith(END_OF_OUTPUT)
+        ended = data.endswith(self._mark)
         if ended:
-            data, self._tail = data[: -len(END_OF_OUTPUT)], b""
+            data, self._tail = data[: -len(self._mark)], b""
         else:  # the mark may come in two pieces
-            keep = next((n for n in range(len(END_OF_OUTPUT) - 1, 0, -1) if data.endswith(END_OF_OUTPUT[:n])), 0)
+            keep = next((n for n in range(len(self._mark) - 1, 0, -1) if data.endswith(self._mark[:n])), 0)
             data, self._tail = data[: len(data) - keep], data[len(data) - keep :]
         room = _MAX_OUTPUT - self._n_bytes
         self._n_bytes += len(data)
@@ -372,6 +396,11 @@ class _Watch:
         return self._stopped_at is not None and time.monotonic() - self._stopped_at > _GRACE_S
 
 
+def _harmless_environment() -> dict[str, str]:
+    """Return the variables Python and its libraries need, and none that may hold a secret."""
+    return {name: value for name, value in os.environ.items() if name in _ENVIRONMENT or name.startswith("LC_")}
+
+
 def _size(folder: Path) -> int:
     total = 0
     with contextlib.suppress(OSError):
@@ -380,7 +409,7 @@ def _size(folder: Path) -> int:
                 return _MAX_SCRATCH + 1
             for name in names:
                 with contextlib.suppress(OSError):
-                    total += os.lstat(os.path.join(path, name)).st_blocks * 512
+                    total += Path(path, name).lstat().st_blocks * 512
     return total
 
 
@@ -419,7 +448,7 @@ def _read(path: Path) -> bytes:
         if not stat.S_ISREG(about.st_mode):
             raise ValueError("it is not a file")
         if about.st_size > _MAX_RESULT:
-            raise ValueError(f"it is larger than {_MAX_RESULT >> 20} MB; draw fewer points")
+            raise ValueError(f"it is larger than {_MAX_RESULT >> 20} MB; draw fewer points, or with Datashader")
         return file.read(_MAX_RESULT)
 
 

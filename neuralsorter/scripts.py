@@ -198,7 +198,7 @@ def _parameter(argument: ast.arg, default: ast.expr | None) -> Parameter:
         for extra in map(_literal, extras):
             if isinstance(extra, str):
                 doc = extra
-            elif isinstance(extra, tuple) and len(extra) == 2:  # noqa: PLR2004
+            elif isinstance(extra, tuple) and len(extra) == 2:
                 bounds = extra
     if default is None:
         raise PluginError(f"The parameter {name} of run needs a default, such as {name}=1.0.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import holoviews as hv
+import numpy as np
 
 from neuralsorter import Spikes
 from neuralsorter.palette import unit_colour
@@ -31,13 +32,13 @@ def run(
         gaps = intervals(times, stretch)
         share = 100 * (gaps < refractory_ms / 1000).mean() if len(gaps) else 0.0
         counts, edges = isi_histogram(times, window_ms, bin_ms, stretch)
-        histogram = hv.Histogram((edges, counts), kdims="interval", vdims="count", label=f"{one.name} · {share:.2f} %")
-        colour = unit_colour(one.unit)
-        drawn.append(histogram.opts(fill_color=colour, line_color=colour, fill_alpha=0.4))
+        steps = hv.Curve((edges, np.append(counts, 0)), "interval", "count", label=f"{one.name} · {share:.2f} %")
+        drawn.append(steps.opts(interpolation="steps-post", color=unit_colour(one.unit), line_width=2))
     return hv.Overlay(drawn).opts(
         title=f"Interspike intervals · share below {refractory_ms:g} ms",
         xlabel="interval (ms)",
         ylabel="count",
+        ylim=(0, None),
         xlim=(0, window_ms),
         responsive=True,
         min_height=360,
