@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import io
@@ -40,7 +41,8 @@ def execute(job: dict[str, Any], in_force: list[str]) -> None:
     except BaseException as error:  # noqa: BLE001 - whatever a script raises is its result
         header |= {"kind": "none", "error": _explained(error, job["path"])}
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with contextlib.suppress(Exception):  # a script may have replaced or closed them
+            stream.flush()
     Path("result.bin").write_bytes(payload)
     Path("result.json").write_text(json.dumps(header), encoding="utf-8")
 
