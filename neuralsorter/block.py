@@ -1,0 +1,142 @@
+"""Blocks of waveforms and the windows they are seen through: what drawing and picking are given, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import DataError
+from .scanning import extremes
+from .threads import run
+
+SLICE = 16_384  # events looked at by one task
+NO_SHIFT: NDArray[np.int16] = np.zeros(0, np.int16)
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """A window of pixels.
+
+    Attributes
+    ----------
+    width, height : int
+        Pixels.
+    x_range, y_range : tuple of float, optional
+        Samples and µV; None is all of the data.
+
+    """
+
+    width: int = 900
+    height: int = 500
+    x_range: Range | None = None
+    y_range: Range | None = None
+
+
+@dataclass(frozen=True)
+class Window(View):
+    """A view with both ranges given."""
+
+    x_range: Range = (0.0, 1.0)
+    y_range: Range = (0.0, 1.0)
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """Arguments of the kernels: left, right, low, high, x scale and offset, y scale and offset (in pixels)."""
+        (left, right), (low, high) = self.x_range, self.y_range
+        x_scale, y_scale = self.width / (right - left), self.height / (high - low)
+        return np.array([left, right, low, high, x_scale, -left * x_scale, y_scale, -low * y_scale])
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Waveforms side by side in one row per event.
+
+    Attributes
+    ----------
+    raw : ndarray, (n, n_channels * n_samples), int16 or float32, C-contiguous, read-only
+    n_channels, n_samples : int
+    uv_per_bit : float
+    shift : ndarray, (n,) or (0,), int16
+        Samples to the right by which each waveform is drawn.
+
+    """
+
+    raw: NDArray[Any]
+    n_channels: int
+    n_samples: int
+    uv_per_bit: np.float32
+    shift: NDArray[np.int16]
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """First and last position any waveform has a sample at."""
+        if not len(self.shift):
+            return 0, self.n_samples - 1
+        return int(self.shift.min()), int(self.shift.max()) + self.n_samples - 1
+
+    @cached_property
+    def x_range(self) -> Range:
+        """Position of the first and last sample; a channel starts one sample after the one before it."""
+        last = self.n_channels * (self.n_samples + 1) - 2
+        return (0.0, float(last)) if last > 0 else (-1.0, 1.0)
+
+    @cached_property
+    def y_range(self) -> Range:
+        """Lowest and highest value in µV, widened where they are the same."""
+        slices = [self.raw[i : i + SLICE] for i in range(0, len(self), SLICE)]
+        found = run([(extremes, (part, self.uv_per_bit)) for part in slices])
+        low = min((float(v[0]) for v in found), default=np.inf)
+        high = max((float(v[1]) for v in found), default=-np.inf)
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return -1.0, 1.0
+        return (low - 1.0, high + 1.0) if low == high else (low, high)
+
+
+def as_block(waveforms: ArrayLike, uv_per_bit: float = 1.0, shift: ArrayLike | None = None) -> Block:
+    """Return waveforms, (n, n_samples) or (n, n_channels, n_samples), as a block; int16 and float32 are not copied."""
+    raw = np.asarray(waveforms)
+    if raw.ndim not in (2, 3):
+        raise DataError(f"waveforms must be (n, n_samples) or (n, n_channels, n_samples). Got {raw.shape}.")
+    if raw.dtype == bool or not (np.issubdtype(raw.dtype, np.integer) or np.issubdtype(raw.dtype, np.floating)):
+        raise DataError(f"waveforms must hold real numbers, int16 or float32. Got {raw.dtype}.")
+    if not (np.isfinite(uv_per_bit) and uv_per_bit > 0):
+        raise DataError(f"uv_per_bit must be a positive number of µV. Got {uv_per_bit!r}.")
+    if raw.dtype not in (np.dtype(np.int16), np.dtype(np.float32)):
+        raw = raw.astype(np.float32)
+    n_channels = raw.shape[1] if raw.ndim == 3 else 1
+    flat = np.ascontiguousarray(raw).reshape(len(raw), n_channels * raw.shape[-1]).view()
+    flat.flags.writeable = False
+    moved = NO_SHIFT
+    if shift is not None:
+        moved = np.ascontiguousarray(shift, np.int16)
+        if moved.shape != (len(raw),):
+            raise DataError(f"shift must have one number of samples per waveform, ({len(raw)},). Got {moved.shape}.")
+    return Block(flat, n_channels, raw.shape[-1], np.float32(uv_per_bit), moved)
+
+
+def check_view(view: View, block: Block) -> Window:
+    """Return the view with both ranges filled in; raise DataError where it cannot be drawn."""
+    for name, pixels in (("width", view.width), ("height", view.height)):
+        if not (isinstance(pixels, int | np.integer) and 1 <= pixels <= 16_384):
+            raise DataError(f"{name} must be a whole number of pixels, 1 to 16384. Got {pixels!r}.")
+    x_range = block.x_range if view.x_range is None else _checked_range("x_range", view.x_range, "samples")
+    y_range = block.y_range if view.y_range is None else _checked_range("y_range", view.y_range, "µV")
+    return Window(int(view.width), int(view.height), x_range, y_range)
+
+
+def _checked_range(name: str, values: Range, unit: str) -> Range:
+    try:
+        low, high = (float(v) for v in values)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} must be two numbers, lowest and highest {unit}. Got {values!r}.") from None
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise DataError(f"{name} must rise from a finite lowest to a finite highest {unit}. Got {values!r}.")
+    return low, high

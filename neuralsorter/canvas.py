@@ -1,0 +1,158 @@
+"""Canvas: a block of waveforms and a window of pixels; draws groups of waveforms into count images on every core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .block import Block, Window
+from .paircounts import count_pairs
+from .pairdrawing import draw_segments
+from .rasterlines import run_table
+from .threads import MIN_SLICE, run, threads
+
+TABLE_BYTES = 240_000_000  # pair tables of all threads; only what is touched is ever resident
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Neighbouring segments of one channel that are counted together; arguments of the kernels."""
+
+    place: NDArray[np.int64]
+    segments: NDArray[np.int64]
+    window: NDArray[np.float64]
+    tables: NDArray[np.int32]
+    table_at: NDArray[np.int64]
+
+    def counters(self, n: int, height: int) -> tuple[NDArray[Any], ...]:
+        """Return zeroed tables for n threads: pairs, entering, leaving, through, starts, crossed, bounds."""
+        size, columns = len(self.segments), int(self.segments[:, 1].max()) + 1
+        bounds = np.zeros((n, 2, size + 1), np.int32)
+        bounds[:, 0] = height
+        return (
+            np.zeros((n, size, (2 * height - 1) * height), np.int32),
+            np.zeros((n, size, 2, columns, height), np.int32),
+            np.zeros((n, size, 2, columns, height), np.int32),
+            np.zeros((n, size, 2, columns, columns), np.int32),
+            np.zeros((n, size, height), np.int32),
+            np.zeros((n, size), np.int8),
+            bounds,
+        )
+
+
+class Canvas:
+    """A block of waveforms seen through a window, both ranges given.
+
+    Parameters
+    ----------
+    block : Block
+    view : Window
+
+    """
+
+    def __init__(self, block: Block, view: Window) -> None:
+        self.block, self.view = block, view
+        self.runs = self._plan()
+
+    def draw(
+        self,
+        order: NDArray[np.int32],
+        starts: NDArray[np.int64],
+        images: Sequence[NDArray[np.int32]] | NDArray[np.int32],
+        stop: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Add the waveforms order[starts[i]:starts[i + 1]] to images[i], (height, width); returns early when stopped.
+
+        `order` may be empty: then the events themselves are in order.
+        """
+        flag = np.zeros(1, np.int64) if stop is None else stop
+        for part in self.runs:
+            n = max(1, min(threads(), int(np.diff(starts).max(initial=0)) // MIN_SLICE))
+            counters = part.counters(n, self.view.height)
+            for i in range(len(images)):
+                if starts[i] < starts[i + 1] and not flag[0]:
+                    self._count(part, order, int(starts[i]), int(starts[i + 1]), counters, flag)
+                    self._paint(part, counters, images[i], flag)
+
+    def _count(self, part: Run, order: Any, begin: int, end: int, counters: Any, stop: Any) -> None:
+        block, height = self.block, self.view.height
+        n = max(1, min(len(counters[0]), (end - begin) // MIN_SLICE))
+        cuts = [begin + (end - begin) * i // n for i in range(n + 1)]
+        run([
+            (
+                count_pairs,
+                (block.raw, block.uv_per_bit, order, cuts[i], cuts[i + 1], block.shift, part.place, part.segments,
+                 part.window, height, *(table[i] for table in counters), stop),
+            )
+            for i in range(n)
+        ])  # fmt: skip
+
+    def _paint(self, part: Run, counters: Any, image: NDArray[np.int32], stop: Any) -> None:
+        n = min(threads(), len(part.segments))
+        cuts = [len(part.segments) * i // n for i in range(n + 1)]
+        shared = np.zeros((n, self.view.height), np.int32)
+        run([
+            (
+                draw_segments,
+                (*counters, part.segments, part.tables, part.table_at, cuts[i], cuts[i + 1], bool(part.place[3]),
+                 self.view.height, image, shared[i], stop),
+            )
+            for i in range(n)
+        ])  # fmt: skip
+        for i in range(n):
+            image[:, part.segments[cuts[i], 0]] += shared[i]
+
+    def _plan(self) -> list[Run]:
+        view, block = self.view, self.block
+        left, right = view.x_range
+        window = np.concatenate([view.numbers, [0.0, 1.0, 0.0]])  # cuts of the outer segments, start of the channel
+        limit = max(1, TABLE_BYTES // threads() // (8 * view.height * view.height))
+        runs = []
+        for channel in range(block.n_channels):
+            runs += [self._run(channel, part, window) for part in self._visible(channel, left, right, limit)]
+        return runs
+
+    def _visible(self, channel: int, left: float, right: float, limit: int) -> list[NDArray[np.int64]]:
+        """Return the left positions of the segments that meet the window, in runs of at most `limit`."""
+        first, last = self.block.reach
+        x = np.arange(first, last) + channel * (self.block.n_samples + 1)
+        seen = np.flatnonzero((x + 1 >= left) & (x <= right)) + first
+        return [seen[i : i + limit] for i in range(0, len(seen), limit)]
+
+    def _run(self, channel: int, positions: NDArray[np.int64], window: NDArray[np.float64]) -> Run:
+        view, n_samples = self.view, self.block.n_samples
+        offset = float(channel * (n_samples + 1))
+        window = window.copy()
+        window[10] = offset
+        left, right, scale, shift = window[0], window[1], window[4], window[5]
+        segments = np.zeros((len(positions), 4), np.int64)
+        for i, position in enumerate(positions.tolist()):
+            x0, x1 = position + offset, position + offset + 1
+            from_x, to_x, cut = x0, x1, 0
+            if x0 < left:
+                window[8], cut = (x0 - left) / (x0 - x1), cut | 1
+                from_x = x0 + window[8] * (x1 - x0)
+            if x1 > right:
+                window[9], cut = (right - x0) / (x1 - x0), cut | 2
+                to_x = x0 + window[9] * (x1 - x0)
+            first, last = (min(int(x * scale + shift), view.width - 1) for x in (from_x, to_x))
+            segments[i] = first, last - first, cut, view.width
+        tables, at, parts = {}, 0, []
+        for length in np.unique(segments[:, 1]).tolist():
+            table = _table(length, view.height)
+            tables[length], at = at, at + table.size
+            parts.append(table.reshape(-1))
+        table_at = np.array([tables[length] for length in segments[:, 1].tolist()], np.int64)
+        is_first = positions[0] == self.block.reach[0]
+        place = np.array([channel * n_samples, n_samples, positions[0], is_first], np.int64)
+        return Run(place, segments, window, np.concatenate(parts), table_at)
+
+
+@lru_cache(maxsize=16)
+def _table(length: int, height: int) -> NDArray[np.int32]:
+    return run_table(length, height)

@@ -1,0 +1,201 @@
+"""Picking: which waveforms meet a region, their line from sample to sample and not the samples alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .block import Block, View, as_block, check_view
+from .errors import DataError
+from .pixelpicking import pick_pixels
+from .regions import strips_of
+from .threads import MIN_SLICE, run, threads
+
+Mask = NDArray[np.bool_]
+
+
+def pick(
+    waveforms: ArrayLike,
+    polygon: ArrayLike,
+    *,
+    sampling_rate: float,
+    pre_samples: int,
+    uv_per_bit: float = 1.0,
+    shift: ArrayLike | None = None,
+    among: ArrayLike | None = None,
+    view: View | None = None,
+) -> Mask:
+    """Return which waveforms meet a polygon.
+
+    A waveform is the line through its samples; it meets the polygon when any point of it lies in the polygon or on
+    its outline. NaN samples and the lines to them are not there.
+
+    Parameters
+    ----------
+    waveforms : array_like, (n, n_samples) or (n, n_channels, n_samples), int16 or float32
+        µV, or bits of `uv_per_bit` µV. Several channels lie side by side as in `density`.
+    polygon : array_like, (k, 2)
+        ms from the crossing, which is at sample `pre_samples`, and µV. Two points are a line, one is a point; an
+        outline that crosses itself encloses by the even-odd rule.
+    sampling_rate : float
+        Hz.
+    pre_samples : int
+        Samples before the crossing.
+    uv_per_bit : float
+        µV per unit of `waveforms`.
+    shift : array_like, (n,), int, optional
+        Samples to the right by which each waveform is drawn (see `density.alignment`).
+    among : array_like, optional
+        Rows, or a mask (n,), to choose from; all by default.
+    view : View, optional
+        A window of pixels: then a waveform is hit when one of the pixels that `density` draws for it in this window
+        is in the polygon (its centre is inside, or its outline passes through).
+
+    Returns
+    -------
+    ndarray, (n,), bool
+
+    Raises
+    ------
+    DataError
+        When shapes or numbers do not fit; the message names the argument.
+
+    """
+    block = as_block(waveforms, uv_per_bit, shift)
+    region = _positions(polygon, sampling_rate, pre_samples)
+    rows = _rows(among, len(block))
+    hit = np.zeros(len(block), np.bool_)
+    if view is not None:
+        pick_pixels(block, check_view(view, block), region, rows, hit)
+    else:
+        for channel in range(block.n_channels):
+            _pick_channel(block, channel, region, rows, hit)
+    return hit
+
+
+def pick_box(waveforms: ArrayLike, x_ms: tuple[float, float], y_uv: tuple[float, float], **where: Any) -> Mask:
+    """Return which waveforms meet a box, from and to ms and µV; `where` as for `pick`."""
+    (x0, x1), (y0, y1) = x_ms, y_uv
+    return pick(waveforms, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)], **where)
+
+
+def pick_crossing(waveforms: ArrayLike, start: tuple[float, float], end: tuple[float, float], **where: Any) -> Mask:
+    """Return which waveforms cross the line between two points (ms, µV); `where` as for `pick`."""
+    return pick(waveforms, [start, end], **where)
+
+
+def pick_amplitude(waveforms: ArrayLike, at_ms: float, y_uv: tuple[float, float], **where: Any) -> Mask:
+    """Return which waveforms are between two amplitudes (µV) at a time (ms); `where` as for `pick`."""
+    return pick(waveforms, [(at_ms, y_uv[0]), (at_ms, y_uv[1])], **where)
+
+
+def _positions(polygon: ArrayLike, sampling_rate: float, pre_samples: int) -> NDArray[np.float64]:
+    points = np.array(polygon, np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise DataError(f"polygon must be points of (ms, µV), (k, 2). Got {points.shape}.")
+    if not np.isfinite(points).all():
+        raise DataError("polygon must have finite points. Got NaN or infinity; leave such points out.")
+    if not (np.isfinite(sampling_rate) and sampling_rate > 0):
+        raise DataError(f"sampling_rate must be a positive number of Hz. Got {sampling_rate!r}.")
+    points[:, 0] = points[:, 0] * sampling_rate / 1000 + pre_samples
+    return points
+
+
+def _rows(among: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+    if among is None:
+        return None
+    rows = np.asarray(among)
+    if rows.dtype == bool:
+        if rows.shape != (n,):
+            raise DataError(f"among must be rows or a mask with one value per waveform, ({n},). Got {rows.shape}.")
+        return np.flatnonzero(rows)
+    rows = rows.astype(np.int64)
+    if len(rows) and not (rows.min() >= 0 and rows.max() < n):
+        raise DataError(f"among must hold rows from 0 to {n - 1}. Got {rows.min()} to {rows.max()}.")
+    return rows
+
+
+def _pick_channel(
+    block: Block, channel: int, region: NDArray[np.float64], rows: NDArray[np.int64] | None, hit: Mask
+) -> None:
+    start = channel * (block.n_samples + 1)
+    first, last = block.reach
+    if last <= first:
+        return
+    strips = strips_of(region - (start, 0), first, last)
+    if strips is None:
+        return
+    n = len(block) if rows is None else len(rows)
+    k = max(1, min(threads(), n // MIN_SLICE))
+    cuts = [n * i // k for i in range(k + 1)]
+    order = np.zeros(0, np.int64) if rows is None else rows
+    place = np.array([channel * block.n_samples, block.n_samples, strips.first], np.int64)
+    run([
+        (meets, (block.raw, block.uv_per_bit, order, cuts[i], cuts[i + 1], block.shift, place, *strips[1:], hit))
+        for i in range(k)
+    ])  # fmt: skip
+
+
+@nb.njit(nogil=True, cache=True)
+def meets_part(a: float, b: float, upper: Any, lower: Any) -> bool:
+    """Return whether the line from (0, a) to (1, b) meets the part with these chains."""
+    rise = b - a
+    above = below = False
+    for i in range(len(upper)):
+        above = (upper[i, 1] - a) - rise * upper[i, 0] >= 0
+        if above:
+            break
+    for i in range(len(lower)):
+        below = above and (lower[i, 1] - a) - rise * lower[i, 0] <= 0
+        if below:
+            break
+    return below
+
+
+@nb.njit(nogil=True, cache=True)
+def meets(
+    raw: Any,
+    scale_uv: Any,
+    order: NDArray[np.int64],
+    begin: int,
+    end: int,
+    shift: NDArray[np.int16],
+    place: NDArray[np.int64],
+    part_at: NDArray[np.int64],
+    bounds: NDArray[np.float64],
+    chain_at: NDArray[np.int64],
+    points: NDArray[np.float64],
+    hit: Mask,
+) -> None:
+    """Set hit for the events order[begin:end] (or begin to end) that meet a region cut into strips."""
+    base, n_samples, position = place[0], place[1], place[2]
+    n_strips = len(part_at) - 1
+    for i in range(begin, end):
+        event = order[i] if len(order) else i
+        if hit[event]:
+            continue
+        first = position - (shift[event] if len(shift) else 0)
+        lo, hi = max(0, -first), min(n_strips + 1, n_samples - first)
+        if hi - lo < 2:
+            continue
+        samples = raw[event, base + first + lo : base + first + hi]
+        a = np.float64(np.float32(samples[0]) * scale_uv)
+        found = False
+        for s in range(1, hi - lo):
+            b = np.float64(np.float32(samples[s]) * scale_uv)
+            for part in range(part_at[lo + s - 1], part_at[lo + s]):
+                low, high = bounds[part]
+                if (a < low and b < low) or (a > high and b > high) or not abs(b - a) >= 0:  # the last: NaN
+                    continue
+                c0, c1, c2 = chain_at[part]
+                if meets_part(a, b, points[c0:c1], points[c1:c2]):
+                    found = True
+                    break
+            if found:
+                break
+            a = b
+        if found:
+            hit[event] = True
