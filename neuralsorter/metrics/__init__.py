@@ -1,0 +1,236 @@
+"""Quality metrics of units: one table for the page, the command line and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from neuralsorter.spikes import DEFAULT_RATE_HZ, NOISE, Spikes
+from neuralsorter.spiketrain import stretches
+
+from . import isolation, shapes, trains
+from .declared import METRICS, Metric, flags
+
+__all__ = ["METRICS", "Metric", "Recording", "flags", "metrics", "recording", "unit_metrics"]
+
+_DEAD_TIME_QUANTILE = 1e-5  # one pair with a wrong time in a hundred thousand does not hide the dead time
+_EXPECTED_SHORTER = 20  # intervals; fewer expected below the shortest one seen, and it may be chance
+
+NAMES = tuple(
+    name
+    for metric in METRICS
+    for name in ((metric.name, f"{metric.name}_low", f"{metric.name}_high") if metric.has_interval else (metric.name,))
+)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What metrics need to know of the whole recording, when given only a part of its events.
+
+    Attributes
+    ----------
+    durations_s : mapping
+        Length of each stretch of continuous clock (see `spiketrain.stretches`).
+    dead_time_ms : float
+        How long the detector sees nothing after an event; 0 where it cannot be told.
+
+    """
+
+    durations_s: Mapping[int, float] = field(default_factory=dict)
+    dead_time_ms: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording."""
+        return sum(self.durations_s.values())
+
+
+def recording(spikes: Spikes) -> Recording:
+    """Learn lengths and dead time from all events: a stretch ends with its last event on any channel."""
+    known = np.isfinite(spikes.times_s)
+    where, times, channel = stretches(spikes)[known], spikes.times_s[known], spikes.channel[known]
+    order = np.lexsort((times, where, channel))
+    where, times, channel = where[order], times[order], channel[order]
+    found, group = np.unique(where, return_inverse=True)
+    ends = np.zeros(len(found))
+    np.maximum.at(ends, group, times)
+    durations = dict(zip(found.tolist(), ends.tolist(), strict=True))
+    gaps = np.diff(times)[(np.diff(where) == 0) & (np.diff(channel) == 0)]
+    return Recording(durations, _dead_time_ms(gaps, np.unique(channel, return_counts=True)[1], ends.sum()))
+
+
+def _dead_time_ms(gaps: NDArray[np.float64], n_events: NDArray[np.int64], duration_s: float) -> float:
+    if not len(gaps) or duration_s <= 0:
+        return 0.0
+    nth = int(len(gaps) * _DEAD_TIME_QUANTILE)
+    shortest = float(np.partition(gaps, nth)[nth])
+    expected = float((n_events.astype(float) ** 2).sum()) / duration_s * shortest
+    return max(shortest, 0.0) * 1000 if expected >= _EXPECTED_SHORTER else 0.0
+
+
+def metrics(
+    spikes: Spikes,
+    *,
+    units: Iterable[tuple[int, int]] | None = None,
+    of: Recording | None = None,
+    refractory_ms: float = 1.5,
+    dead_time_ms: float | None = None,
+    block_s: float = 60.0,
+    by_experiment: bool = False,
+) -> pd.DataFrame:
+    """Judge every unit.
+
+    Parameters
+    ----------
+    spikes : Spikes
+        All events of the channels to judge, noise included (it tells of dead time and length, and is no unit).
+    units : iterable of (channel, unit), optional
+        Only these: those an edit touched.
+    of : Recording, optional
+        `recording(...)` of the whole recording where `spikes` is a part of it.
+    refractory_ms : float
+        Refractory period.
+    dead_time_ms : float, optional
+        Dead time of the detector; by default learnt from all intervals.
+    block_s : float
+        Blocks of time for presence and drift.
+    by_experiment : bool
+        A row for each experiment and unit, instead of all experiments together.
+
+    Returns
+    -------
+    DataFrame
+        Columns (experiment,) channel, unit, then those declared in `METRICS` and their confidence limits, then
+        refractory_ms; a row per unit with events, NaN where a metric is undefined.
+
+    """
+    whole = of or recording(spikes)
+    dead = whole.dead_time_ms if dead_time_ms is None else dead_time_ms
+    wanted = None if units is None else set(units)
+    rows = []
+    for key, part in _channels(spikes, by_experiment=by_experiment):
+        own = {one: s for one, s in whole.durations_s.items() if not by_experiment or one >> 32 == key["experiment"]}
+        present = np.unique(part.unit[part.unit > NOISE]).tolist()
+        chosen = [unit for unit in present if wanted is None or (key["channel"], unit) in wanted]
+        found = _of_channel(part, chosen, Recording(own, dead), refractory_ms, block_s)
+        rows += [key | {"unit": unit} | values | {"refractory_ms": refractory_ms} for unit, values in found.items()]
+    names = [*(["experiment"] if by_experiment else []), "channel", "unit", *NAMES, "refractory_ms"]
+    table = pd.DataFrame(rows, columns=names)
+    return table.astype(dict.fromkeys((*names[: names.index("unit") + 1], "count", "isi_violations"), np.int64))
+
+
+def unit_metrics(
+    waveforms: NDArray[Any],
+    times_s: NDArray[np.float64],
+    stretch: NDArray[np.int64],
+    of: Recording,
+    *,
+    sampling_rate: float = DEFAULT_RATE_HZ,
+    noise_uv: float = np.nan,
+    refractory_ms: float = 1.5,
+    block_s: float = 60.0,
+) -> dict[str, float]:
+    """Return the metrics of one unit that need its own events only, by name.
+
+    Parameters
+    ----------
+    waveforms : ndarray, (n_spikes, n_samples) or (n_spikes, n_channels, n_samples)
+        µV; NaN where the source has no sample.
+    times_s, stretch : ndarray, (n_spikes,)
+        Seconds (NaN where unknown), and the stretch of continuous clock.
+    of : Recording
+        Lengths of the stretches and dead time.
+    sampling_rate, noise_uv : float
+        Hz; SD of the channel's noise in µV.
+    refractory_ms, block_s : float
+        As for `metrics`.
+
+    """
+    known = np.isfinite(times_s)
+    times, where = times_s[known], stretch[known]
+    n_events, duration_s = len(times), of.duration_s
+    refractory_s, dead_s = refractory_ms / 1000, of.dead_time_ms / 1000
+    short = trains.n_short_intervals(times, where, refractory_s)
+    pairs = trains.n_close_pairs(times, where, refractory_s, sampling_rate)
+    lengths = (n_events, duration_s, refractory_s, dead_s)
+    wire = shapes.best_wire(waveforms)
+    mean = shapes.mean_waveform(wire)
+    sizes = shapes.amplitudes(wire, mean)
+    order = np.flatnonzero(known)[np.lexsort((times, where))]
+    return {
+        "count": len(waveforms),
+        **_limits("rate_hz", *trains.with_interval(lambda n: n / duration_s if duration_s > 0 else np.nan, n_events)),
+        "snr": shapes.snr(mean, noise_uv),
+        "snr_residual": shapes.snr_residual(wire, mean),
+        "isi_violations": short,
+        **_limits("isi_violation_ratio", *trains.with_interval(lambda n: trains.violation_ratio(n, *lengths), short)),
+        **_limits("contamination", *trains.with_interval(lambda n: trains.contamination(n, *lengths), pairs)),
+        "sliding_contamination": trains.sliding_contamination(times, where, duration_s, sampling_rate, dead_s),
+        "presence_ratio": trains.presence_ratio(times, where, dict(of.durations_s), block_s),
+        "amplitude_cutoff": shapes.amplitude_cutoff(sizes),
+        "drift_percent": shapes.amplitude_drift(times, where, sizes[known], block_s),
+        "shape_stability": shapes.shape_stability(wire, order),
+        "dead_time_ms": of.dead_time_ms,
+    }
+
+
+def _of_channel(
+    part: Spikes, units: list[int], of: Recording, refractory_ms: float, block_s: float
+) -> dict[int, dict[str, float]]:
+    if not units:
+        return {}
+    waveforms, where = part.waveforms, stretches(part)
+    noise_uv = shapes.channel_noise(waveforms, part.pre_samples)
+    spikes = np.flatnonzero(part.unit > NOISE)
+    labels = part.unit[spikes]
+    scores = isolation.features(waveforms if len(spikes) == len(part) else waveforms[spikes])
+    overlap = isolation.misassigned(scores, labels, units)
+    found = {}
+    for unit in units:
+        rows = np.flatnonzero(part.unit == unit)
+        inside, outside = scores[labels == unit], scores[labels != unit]
+        found[unit] = unit_metrics(
+            waveforms[rows],
+            part.times_s[rows],
+            where[rows],
+            of,
+            sampling_rate=part.sampling_rate,
+            noise_uv=noise_uv,
+            refractory_ms=refractory_ms,
+            block_s=block_s,
+        )
+        distance, l_ratio = isolation.mahalanobis(inside, outside)
+        hit, miss = isolation.nearest_neighbours(inside, outside)
+        found[unit] |= {
+            "isolation_distance": distance,
+            "l_ratio": l_ratio,
+            "d_prime": isolation.nearest_d_prime(scores, labels, unit),
+            "nn_hit": hit,
+            "nn_miss": miss,
+            "silhouette": isolation.silhouette(scores, labels, unit),
+            "expected_fp": overlap[unit][0],
+            "expected_fn": overlap[unit][1],
+        }
+    return found
+
+
+def _channels(spikes: Spikes, *, by_experiment: bool) -> Iterator[tuple[dict[str, int], Spikes]]:
+    keys = spikes.channel.astype(np.int64)
+    if by_experiment:
+        keys = keys | spikes.experiment.astype(np.int64) << 32
+    order = np.argsort(keys, kind="stable")
+    found, starts = np.unique(keys[order], return_index=True)
+    for key, rows in zip(found.tolist(), np.split(order, starts[1:]), strict=True) if len(found) else ():
+        in_order = len(rows) == rows[-1] - rows[0] + 1 and bool((np.diff(rows) == 1).all())
+        part = spikes.take(slice(int(rows[0]), int(rows[-1]) + 1) if in_order else rows)  # type: ignore[arg-type]
+        named = {"channel": int(part.channel[0])}
+        yield ({"experiment": key >> 32} if by_experiment else {}) | named, part
+
+
+def _limits(name: str, value: float, low: float, high: float) -> dict[str, float]:
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
