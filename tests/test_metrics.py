@@ -182,12 +182,18 @@ def test_the_dead_time_does_not_make_a_unit_look_clean() -> None:
 
 
 def test_what_the_detector_cannot_see_is_undefined_and_said() -> None:
-    table = metrics(recorded(dead_ms=1.6))
+    table = metrics(recorded(dead_ms=1.6), refractory_ms=1.5)
     assert table["dead_time_ms"].between(1.6, 1.7).all()
     assert table["contamination"].isna().all()
     assert table["isi_violation_ratio"].isna().all()
     assert "blind for 1.6" in " ".join(flags(table.iloc[0].to_dict()))
-    assert metrics(recorded(dead_ms=1.6), refractory_ms=3.0)["contamination"].notna().all()
+
+
+def test_the_refractory_period_looks_beyond_the_dead_time() -> None:
+    table = metrics(recorded(dead_ms=1.6))
+    assert table["refractory_ms"].between(2.1, 2.2).all()
+    assert table["contamination"].notna().all()
+    assert metrics(recorded())["refractory_ms"].eq(1.5).all()
 
 
 def test_a_sparse_recording_tells_nothing_of_the_dead_time() -> None:

@@ -21,6 +21,9 @@ __all__ = ["METRICS", "Metric", "Recording", "flags", "metrics", "recording", "u
 _DEAD_TIME_QUANTILE = 1e-5  # one pair with a wrong time in a hundred thousand does not hide the dead time
 _EXPECTED_SHORTER = 20  # intervals; fewer expected below the shortest one seen, and it may be chance
 
+_REFRACTORY_MS = 1.5
+_SEEN_MS = 0.5
+
 NAMES = tuple(
     name
     for metric in METRICS
@@ -78,7 +81,7 @@ def metrics(
     *,
     units: Iterable[tuple[int, int]] | None = None,
     of: Recording | None = None,
-    refractory_ms: float = 1.5,
+    refractory_ms: float | None = None,
     dead_time_ms: float | None = None,
     block_s: float = 60.0,
     by_experiment: bool = False,
@@ -93,8 +96,8 @@ def metrics(
         Only these: those an edit touched.
     of : Recording, optional
         `recording(...)` of the whole recording where `spikes` is a part of it.
-    refractory_ms : float
-        Refractory period.
+    refractory_ms : float, optional
+        Refractory period; by default 1.5 ms, or half a millisecond more than the dead time where that is longer.
     dead_time_ms : float, optional
         Dead time of the detector; by default learnt from all intervals.
     block_s : float
@@ -111,14 +114,15 @@ def metrics(
     """
     whole = of or recording(spikes)
     dead = whole.dead_time_ms if dead_time_ms is None else dead_time_ms
+    period = max(_REFRACTORY_MS, dead + _SEEN_MS) if refractory_ms is None else refractory_ms
     wanted = None if units is None else set(units)
     rows = []
     for key, part in _channels(spikes, by_experiment=by_experiment):
         own = {one: s for one, s in whole.durations_s.items() if not by_experiment or one >> 32 == key["experiment"]}
         present = np.unique(part.unit[part.unit > NOISE]).tolist()
         chosen = [unit for unit in present if wanted is None or (key["channel"], unit) in wanted]
-        found = _of_channel(part, chosen, Recording(own, dead), refractory_ms, block_s)
-        rows += [key | {"unit": unit} | values | {"refractory_ms": refractory_ms} for unit, values in found.items()]
+        found = _of_channel(part, chosen, Recording(own, dead), period, block_s)
+        rows += [key | {"unit": unit} | values | {"refractory_ms": period} for unit, values in found.items()]
     names = [*(["experiment"] if by_experiment else []), "channel", "unit", *NAMES, "refractory_ms"]
     table = pd.DataFrame(rows, columns=names)
     return table.astype(dict.fromkeys((*names[: names.index("unit") + 1], "count", "isi_violations"), np.int64))
