@@ -1,0 +1,1 @@
+"""The page: `panel serve dashboard` opens main.py."""

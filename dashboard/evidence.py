@@ -1,0 +1,105 @@
+"""Beside the main screen: mean ± SD of each unit and the intervals between its spikes, kept current."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource, Span
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from neuralsorter.means import UnitMeans, unit_means
+from neuralsorter.palette import unit_colour
+from neuralsorter.project import Project
+from neuralsorter.spikes import NOISE
+from neuralsorter.spiketrain import intervals, isi_histogram, stretches
+
+WIDTH = 345  # px
+ISI_WINDOW_MS, ISI_BIN_MS, REFRACTORY_MS = 50.0, 1.0, 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """What the evidence shows for one channel, computed away from the event loop."""
+
+    times_ms: NDArray[np.float64]
+    means: UnitMeans
+    intervals: dict[int, NDArray[np.int64]]
+    short: dict[int, float]
+
+
+def summarise(project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32]) -> Summary:
+    """Return means and interval counts of the units of `rows` (one channel), noise left out of the intervals."""
+    spikes = project.spikes
+    means = unit_means(project.raw(rows), unit, spikes.uv_per_bit)
+    times, clock = spikes.times_s[rows], stretches(spikes.take(rows))
+    counted, short = {}, {}
+    for number in means.units[means.units > NOISE]:
+        own = unit == number
+        counted[int(number)], _ = isi_histogram(times[own], ISI_WINDOW_MS, ISI_BIN_MS, clock[own])
+        gaps = intervals(times[own], clock[own])
+        short[int(number)] = float((gaps < REFRACTORY_MS / 1000).mean()) if len(gaps) else 0.0
+    return Summary(spikes.times_ms, means, counted, short)
+
+
+class Evidence(pn.viewable.Viewer):
+    """Two small figures; `show` puts a summary into them."""
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self._mean = ColumnDataSource({"xs": [], "ys": [], "colour": [], "name": []})
+        self._band = ColumnDataSource({"xs": [], "ys": [], "colour": []})
+        self._steps = ColumnDataSource({"xs": [], "ys": [], "colour": [], "name": []})
+        self.waves = figure(width=WIDTH, height=240, toolbar_location=None, tools="",
+                            x_axis_label="ms", y_axis_label="µV", title="Mean ± SD")  # fmt: skip
+        self.waves.patches("xs", "ys", source=self._band, fill_color="colour", fill_alpha=0.18, line_color=None)
+        self.waves.multi_line("xs", "ys", source=self._mean, line_color="colour", line_width=2)
+        self.isi = figure(width=WIDTH, height=220, toolbar_location=None, tools="",
+                          x_range=(0, ISI_WINDOW_MS), x_axis_label="ms", y_axis_label="share of intervals",
+                          title="Intervals between spikes")  # fmt: skip
+        self.isi.add_layout(Span(location=REFRACTORY_MS, dimension="height", line_color="#d05807", line_dash="dashed"))
+        self.isi.multi_line("xs", "ys", source=self._steps, line_color="colour", line_width=1.5)
+        for plot in (self.waves, self.isi):
+            plot.grid.grid_line_alpha = 0.25
+        self.violations = pmui.Typography(object="", variant="caption")
+        self._pane = pmui.Column(
+            pn.pane.Bokeh(self.waves), pn.pane.Bokeh(self.isi), self.violations, width=WIDTH, margin=0
+        )
+
+    def __panel__(self) -> Any:
+        return self._pane
+
+    def show(self, summary: Summary, visible: frozenset[int], *, dark: bool) -> None:
+        """Draw the units that the main screen shows."""
+        means = summary.means
+        keep = [i for i, unit in enumerate(means.units) if int(unit) in visible]
+        x = summary.times_ms
+        if means.mean.shape[1] != len(x):  # several channels per event, end to end
+            x = np.arange(means.mean.shape[1]) * (x[1] - x[0] if len(x) > 1 else 1.0) + x[0]
+        colours = [unit_colour(int(means.units[i]), dark=dark) for i in keep]
+        lower, upper = means.mean - means.sd, means.mean + means.sd
+        self._mean.data = {
+            "xs": [list(x) for _ in keep],
+            "ys": [list(means.mean[i]) for i in keep],
+            "colour": colours,
+            "name": [str(means.units[i]) for i in keep],
+        }
+        self._band.data = {
+            "xs": [[*x, *x[::-1]] for _ in keep],
+            "ys": [[*lower[i], *upper[i][::-1]] for i in keep],
+            "colour": colours,
+        }
+        shown = [unit for unit in summary.intervals if unit in visible]
+        edges = np.arange(len(next(iter(summary.intervals.values()), [])) + 1) * ISI_BIN_MS
+        self._steps.data = {
+            "xs": [list(np.repeat(edges, 2)[1:-1]) for _ in shown],
+            "ys": [list(np.repeat(summary.intervals[unit] / max(summary.intervals[unit].sum(), 1), 2)) for unit in shown],
+            "colour": [unit_colour(unit, dark=dark) for unit in shown],
+            "name": [str(unit) for unit in shown],
+        }
+        parts = [f"unit {unit}: {summary.short[unit]:.1%}" for unit in shown]
+        self.violations.object = f"Intervals under {REFRACTORY_MS} ms · " + " · ".join(parts) if parts else ""

@@ -1,0 +1,213 @@
+"""Open and save: a browser of the folders this server was started with, uploads, and exports."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from neuralsorter.errors import FileError, LoadError
+from neuralsorter import loading, saving
+
+from .workspace import Workspace
+
+UP = "↑ parent folder"
+MEGABYTE = 1_000_000
+UPLOAD_LIMIT_MB = 200
+
+
+class Folders:
+    """The folders a server shows, and nothing outside them.
+
+    Parameters
+    ----------
+    roots : sequence of Path
+        Folders that may be looked into, with everything below them.
+
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.roots = [root.resolve() for root in roots if root.is_dir()]
+
+    def inside(self, path: str | Path) -> Path:
+        """Return the resolved path, links followed.
+
+        Raises
+        ------
+        FileError
+            When it does not exist or lies outside the folders.
+
+        """
+        if "\0" in str(path):
+            raise FileError(repr(str(path)), "a path has no NUL characters", "Choose a file from the list")
+        try:
+            real = Path(path).resolve(strict=True)
+        except OSError:
+            raise FileError(path, "there is no such file", "Choose a file from the list") from None
+        if not any(real.is_relative_to(root) for root in self.roots):
+            shown = ", ".join(str(root) for root in self.roots)
+            raise FileError(path, f"this server only opens files in {shown}", "Start it in the folder of your data")
+        if not (real.is_file() or real.is_dir()):
+            raise FileError(path, "this is neither a file nor a folder", "Choose a recording")
+        return real
+
+    def entries(self, folder: Path) -> list[tuple[str, Path]]:
+        """Return (name shown, path) of the projects, folders and readable files in a folder, in that order."""
+        suffixes = set(loading.suffixes())
+        projects, folders, files = [], [], []
+        for path in sorted(self.inside(folder).iterdir(), key=lambda p: p.name.lower()):
+            if path.name.startswith("."):
+                continue
+            if path.suffix == ".nsort":
+                projects.append((f"◆ {path.stem} (project)", path))
+            elif path.is_dir():
+                folders.append((f"▸ {path.name}/", path))
+            elif path.suffix.lower() in suffixes:
+                files.append((f"{path.name}  ·  {path.stat().st_size / MEGABYTE:,.1f} MB", path))
+        above = folder.parent
+        up = [(UP, above)] if any(above.resolve().is_relative_to(root) for root in self.roots) else []
+        return [*up, *projects, *folders, *files]
+
+
+class Files(pn.viewable.Viewer):
+    """The dialogues behind Open and Save."""
+
+    folder = param.ClassSelector(class_=Path, doc="The folder shown.")
+
+    def __init__(self, workspace: Workspace, roots: Sequence[Path], **params: Any) -> None:
+        self.workspace, self.folders = workspace, Folders(roots)
+        super().__init__(**{"folder": self.folders.roots[0] if self.folders.roots else Path.cwd()} | params)
+        self._build_open()
+        self._build_save()
+
+    def _build_open(self) -> None:
+        self.place = pmui.Typography(object="", variant="body2")
+        self.choices = pmui.MultiSelect(
+            label="Projects, folders and recordings (several: in the order you click)", options={}, size=12,
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.enter = pmui.Button(label="Open", color="primary", on_click=lambda _: self.open_chosen())
+        self.drop = pn.widgets.FileDropper(
+            label=f"or drop files here (up to {UPLOAD_LIMIT_MB} MB)",
+            multiple=True, max_total_file_size=f"{UPLOAD_LIMIT_MB}MB", sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.drop.param.watch(self._dropped, "value")
+        self.choices.param.watch(self._step, "value")
+        self.open_dialog = pmui.Dialog(
+            pmui.Column(self.place, self.choices, self.drop, self.enter, sizing_mode="stretch_width"),
+            title="Open recordings or a project", width_option="md", close_on_click=True,
+            show_close_button=True,
+        )  # fmt: skip
+
+    def _build_save(self) -> None:
+        self.target_name = pmui.TextInput(label="Name of the new file", sizing_mode="stretch_width")
+        self.hint = pmui.Typography(
+            object="Edits are saved as you make them. A file is for other programs; the suffix chooses the format: "
+            + ", ".join(saving.WRITERS),
+            variant="body2",
+        )
+        self.write = pmui.Button(label="Save file", color="primary", on_click=lambda _: self.save())
+        self.save_dialog = pmui.Dialog(
+            pmui.Column(self.target_name, self.hint, self.write, sizing_mode="stretch_width"),
+            title="Save a file", width_option="sm", close_on_click=True, show_close_button=True,
+        )  # fmt: skip
+
+    def show_open(self) -> None:
+        """Show the Open dialogue."""
+        self._list()
+        self.open_dialog.open = True
+
+    def show_save(self) -> None:
+        """Show the Save dialogue with a name beside the project."""
+        project = self.workspace.project
+        if project is None:
+            self.workspace.say("Nothing is open. Open a recording first.")
+            return
+        stem = Path(project.path).with_suffix("") if project.path else self.folder / "sorted"
+        self.target_name.value = f"{stem}_sorted.npz"
+        self.save_dialog.open = True
+
+    def _list(self) -> None:
+        try:
+            entries = self.folders.entries(self.folder)
+        except (OSError, FileError) as error:
+            self.workspace.complain(f"{self.folder} cannot be listed: {error}")
+            return
+        self.place.object = str(self.folder)
+        self.choices.param.update(options={name: str(path) for name, path in entries}, value=[])
+
+    def _step(self, event: param.parameterized.Event) -> None:
+        """Enter a folder as soon as it is clicked."""
+        chosen = [Path(path) for path in event.new]
+        if len(chosen) == 1 and chosen[0].is_dir() and chosen[0].suffix != ".nsort":
+            self.folder = self.folders.inside(chosen[0])
+            self._list()
+
+    def open_chosen(self) -> None:
+        """Open what is chosen in the list."""
+        if not self.choices.value:
+            self.workspace.say("Click one or more recordings, or one project, in the list first.")
+            return
+        self.open_dialog.open = False
+        try:
+            paths = [self.folders.inside(path) for path in self.choices.value]
+        except FileError as error:
+            self.workspace.complain(str(error))
+            return
+        self.open(paths)
+
+    def open(self, paths: Sequence[Path]) -> None:
+        """Open recordings or a project off the event loop; what is open stays until it succeeds."""
+        workspace = self.workspace
+        workspace.jobs.start(
+            "Opening",
+            lambda report, _: workspace.open_files(paths, report),
+            workspace.show,
+            workspace.complain,
+        )
+
+    def _dropped(self, event: param.parameterized.Event) -> None:
+        if not event.new:
+            return
+        folder = Path(tempfile.mkdtemp(prefix="neuralsorter-"))
+        paths = []
+        for name, content in event.new.items():
+            path = folder / Path(name).name  # the browser's name only: never a path
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+            paths.append(path)
+        self.drop.value = {}
+        self.open_dialog.open = False
+        self.open(paths)
+
+    def save(self) -> None:
+        """Write the events with their current units to a new file."""
+        project, text = self.workspace.project, self.target_name.value.strip()
+        if project is None or not text:
+            return
+        try:
+            path = self._writable_path(text)
+        except FileError as error:
+            self.workspace.complain(str(error))
+            return
+        self.save_dialog.open = False
+        self.workspace.jobs.start(
+            "Saving",
+            lambda report, _: project.export(path),
+            lambda _: self.workspace.say(f"Saved {len(project.unit):,} events to {path}."),
+            self.workspace.complain,
+        )
+
+    def _writable_path(self, text: str) -> Path:
+        path = Path(text)
+        if not path.is_absolute():
+            path = self.folder / path
+        self.folders.inside(path.parent)
+        if path.suffix.lower() not in saving.WRITERS:
+            raise LoadError(path, f"{path.suffix or 'no suffix'} is not a format that can be written",
+                            f"End the name in {', '.join(saving.WRITERS)}")  # fmt: skip
+        return path

@@ -1,0 +1,50 @@
+"""What the server was started with: recordings, a project, or the demo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from neuralsorter.project import Project
+
+from .files import Files
+from .workspace import Workspace
+
+DEMO = "--demo"
+
+
+@dataclass(frozen=True)
+class Startup:
+    """The arguments after `--args`."""
+
+    paths: tuple[Path, ...] = ()
+    demo: bool = False
+
+    @property
+    def roots(self) -> list[Path]:
+        """Folders the Open dialogue may show: where the server was started, and those of the files it was given."""
+        return [Path.cwd(), *(path.resolve().parent for path in self.paths)]
+
+    def begin(self, workspace: Workspace, files: Files) -> None:
+        """Open what the server was started with, in a new tab."""
+        if self.demo:
+            workspace.jobs.start("Making the demo", lambda report, _: demo_project(), workspace.show, workspace.complain)
+        elif self.paths:
+            files.open(self.paths)
+
+
+def startup(arguments: Sequence[str] | None = None) -> Startup:
+    """Read the arguments given to the server."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return Startup(tuple(Path(a) for a in given if not a.startswith("--")), DEMO in given)
+
+
+@cache
+def demo_project() -> Project:
+    """Return generated events, the same for every tab: nothing is written to disk."""
+    from neuralsorter.simulate import simulate
+
+    return Project.in_memory(simulate(n_channels=8, duration_s=120.0, seed=1).spikes)

@@ -1,0 +1,190 @@
+"""Paints in a thread of its own: one wish at a time, the newest wins, and the event loop never waits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralsorter.block import View as Window
+from neuralsorter.picking import pick
+from neuralsorter.picture import Image, Picture, alignment
+from neuralsorter.project import Project
+
+from .evidence import Summary, summarise
+from .screen import View
+from .shading import shade
+
+PATIENCE_S = 0.15  # an exact picture that takes longer is announced by a random part of it
+PREVIEW_SHARE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything a picture depends on, as it was when it was wished for."""
+
+    project: Project
+    channel: int
+    experiment: int | None
+    alignment: str
+    rows: NDArray[np.int64]
+    unit: NDArray[np.int32]
+    visible: frozenset[int]
+    selected: NDArray[np.int64]
+    view: View
+    shading: str
+    dark: bool
+
+    @property
+    def block(self) -> tuple[Any, ...]:
+        """What decides which waveforms are held ready; another block is loaded anew."""
+        return id(self.project), self.channel, self.experiment, self.alignment, len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A finished picture."""
+
+    scene: Scene
+    rgba: NDArray[np.uint8]
+    exact: bool
+    n_drawn: int
+
+
+class Painter:
+    """Holds the waveforms of one channel ready and turns scenes into pictures.
+
+    Parameters
+    ----------
+    on_picture, on_summary : callable
+        Called in the painter's thread with a `Painted` or a `Summary` and its scene.
+    on_trouble : callable
+        Called in the painter's thread with a sentence.
+
+    """
+
+    def __init__(
+        self,
+        on_picture: Callable[[Painted], None],
+        on_summary: Callable[[Scene, Summary], None],
+        on_trouble: Callable[[str], None],
+    ) -> None:
+        self._on_picture, self._on_summary, self._on_trouble = on_picture, on_summary, on_trouble
+        self._wanted: Scene | None = None
+        self._asked: deque[Callable[[], None]] = deque()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._block: tuple[Any, ...] | None = None
+        self._picture: Picture | None = None
+        self._scene: Scene | None = None
+        self._raw: NDArray[Any] = np.zeros((0, 1), np.int16)
+        self._shift: NDArray[Any] | None = None
+        self._drawn_window: Window | None = None
+        self._seconds_per_event = 0.0
+        threading.Thread(target=self._run, name="painter", daemon=True).start()
+
+    def paint(self, scene: Scene) -> None:
+        """Wish for a picture; an earlier wish not yet granted is forgotten."""
+        with self._wake:
+            self._wanted = scene
+            if self._picture is not None and self._scene is not None and scene.view != self._scene.view:
+                self._picture.cancel()
+            self._wake.notify()
+
+    def pick(self, polygon: NDArray[np.float64], done: Callable[[NDArray[np.int64]], None]) -> None:
+        """Find the shown waveforms whose drawn line meets a polygon (ms, µV); `done` gets project rows, in this thread."""
+        with self._wake:
+            self._asked.append(lambda: done(self._pick(polygon)))
+            self._wake.notify()
+
+    def close(self) -> None:
+        """Stop the thread and let the waveforms go."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not (self._closed or self._asked or self._wanted is not None):
+                    self._wake.wait()
+                if self._closed:
+                    self._picture = self._scene = None
+                    return
+                task = self._asked.popleft() if self._asked and self._scene is not None else None
+                scene = None
+                if task is None:
+                    scene, self._wanted = self._wanted, None
+            try:
+                if task is not None:
+                    task()
+                elif scene is not None:
+                    self._paint(scene)
+            except Exception as error:  # noqa: BLE001 - whatever fails here must be said on the page, and painting go on
+                self._on_trouble(f"The picture could not be drawn: {type(error).__name__}: {error}")
+
+    def _paint(self, scene: Scene) -> None:
+        fresh = self._hold(scene)
+        picture, window = self._picture, self._window(scene)
+        if picture is None:
+            return
+        if window != self._drawn_window:
+            if self._seconds_per_event * len(picture) > PATIENCE_S:
+                preview = picture.preview(window, PREVIEW_SHARE)
+                if preview is not None:
+                    self._emit(scene, preview.images, None, exact=False)
+            started = time.perf_counter()
+            if not picture.set_view(window):
+                return  # another window is wanted by now
+            self._drawn_window = window
+            self._seconds_per_event = (time.perf_counter() - started) / max(len(picture), 1)
+        chosen = picture.count(np.searchsorted(scene.rows, scene.selected)) if len(scene.selected) else None
+        self._scene = scene
+        self._emit(scene, picture.images, chosen, exact=True)
+        if fresh and self._wanted is None:
+            self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit))
+
+    def _hold(self, scene: Scene) -> bool:
+        """Make the held picture that of the scene's waveforms and units; return whether anything changed."""
+        if scene.block != self._block or self._picture is None:
+            raw, project = scene.project.raw(scene.rows), scene.project
+            shift = None if scene.alignment == "crossing" else alignment(raw, project.pre_samples, scene.alignment)
+            self._raw, self._shift = raw, shift
+            self._picture = Picture(raw, scene.unit, uv_per_bit=project.uv_per_bit, shift=shift)
+            self._block, self._drawn_window = scene.block, None
+            return True
+        moved = np.flatnonzero(self._picture.unit != scene.unit)
+        self._picture.reassign(moved, self._picture.unit[moved].copy(), scene.unit[moved])
+        return bool(len(moved)) or self._scene is None or self._scene.visible != scene.visible
+
+    def _window(self, scene: Scene) -> Window:
+        per_ms, pre = scene.project.sampling_rate / 1000, scene.project.pre_samples
+        x0, x1 = (pre + x * per_ms for x in scene.view.x_range)
+        return Window(scene.view.width, scene.view.height, (x0, x1), scene.view.y_range)
+
+    def _emit(self, scene: Scene, images: Mapping[int, Image], chosen: Image | None, *, exact: bool) -> None:
+        shown = {unit: image for unit, image in images.items() if unit in scene.visible}
+        shape = scene.view.height, scene.view.width
+        rgba = shade(shown, shape, mode=scene.shading, dark=scene.dark, selected=chosen)
+        counts = np.isin(scene.unit, list(scene.visible)).sum()
+        drawn = int(counts) if exact else round(int(counts) * PREVIEW_SHARE)
+        self._on_picture(Painted(scene, rgba, exact, drawn))
+
+    def _pick(self, polygon: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the shown project rows that the polygon meets, as the picture last shown has them."""
+        scene, picture = self._scene, self._picture
+        if scene is None or picture is None:
+            return np.zeros(0, np.int64)
+        project = scene.project
+        hit = pick(
+            self._raw, polygon, sampling_rate=project.sampling_rate, pre_samples=project.pre_samples,
+            uv_per_bit=project.uv_per_bit, shift=self._shift, view=self._drawn_window,
+            among=np.isin(scene.unit, list(scene.visible)),
+        )  # fmt: skip
+        return scene.rows[hit]

@@ -1,0 +1,222 @@
+"""The main screen: every waveform of the focus, selection that means what the picture shows, and the status line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+from numpy.typing import NDArray
+
+from neuralsorter.spikes import NOISE
+
+from .evidence import Evidence, Summary
+from .jobs import on_page
+from .painter import Painted, Painter, Scene
+from .screen import Screen
+from .workspace import Workspace
+
+SHADINGS = ("equalised", "log", "linear")
+ALIGNMENTS = ("crossing", "trough", "peak")
+EMPTY_STATE = """
+### Nothing is open yet
+
+**Open…** (top left) shows recordings: NEV, PLX, NWB, MATLAB, `.npz`, pickled spike dictionaries and more.
+Every edit you make is kept in a project folder beside the recording; the recording itself is never changed.
+
+Just looking? Start `neuralsorter demo` for generated data. Press **?** for keys and gestures.
+"""
+MARGIN = 0.06
+
+
+class Waveforms(pn.viewable.Viewer):
+    """The picture, its toolbar and what it says about itself."""
+
+    shading = param.Selector(default=SHADINGS[0], objects=list(SHADINGS), doc="How counts become colours.")
+    alignment = param.Selector(default=ALIGNMENTS[0], objects=list(ALIGNMENTS), doc="Where waveforms are aligned.")
+
+    def __init__(self, workspace: Workspace, evidence: Evidence, **params: Any) -> None:
+        super().__init__(**params)
+        self.workspace, self.evidence = workspace, evidence
+        self.screen = Screen(self.refresh, self.select, self.reset_view)
+        self._document = pn.state.curdoc
+        self.painter = Painter(self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere)
+        self._last: Painted | None = None
+        self._summary: tuple[Scene, Summary] | None = None
+        self._seen: tuple[Any, ...] = ()
+        self.status = pmui.Typography(object="", variant="body2", margin=(0, 8), sx={"minHeight": "1.5em"})
+        self.message = pn.pane.HTML("", margin=(0, 8), sizing_mode="stretch_width", min_height=22)
+        self.empty = pmui.Typography(object=EMPTY_STATE, margin=40)
+        self.plot = pn.pane.Bokeh(self.screen.figure, sizing_mode="stretch_both", min_height=360, visible=False)
+        self.toolbar = self._toolbar()
+        self._pane = pmui.Column(
+            self.empty, self.toolbar, self.plot, self.status, self.message, sizing_mode="stretch_both", margin=0
+        )
+        workspace.param.watch(lambda *_: self._opened(), "focus")
+        workspace.param.watch(lambda *_: self.refresh(), ["dark", "pixel_ratio"])
+        self.param.watch(lambda *_: self.refresh(), "shading")
+        self.param.watch(lambda *_: self.reset_view(), "alignment")
+
+    def __panel__(self) -> Any:
+        return self._pane
+
+    def _toolbar(self) -> pmui.Row:
+        small = {"size": "small", "margin": (10, 4, 4, 4)}
+        align = pmui.Select.from_param(self.param.alignment, label="Align at (G)", width=130, **small)
+        shade = pmui.Select.from_param(self.param.shading, label="Shading (X)", width=130, **small)
+        buttons = [
+            pmui.Button(label=label, description=tip, variant="outlined", on_click=call, size="small", margin=(10, 2))
+            for label, tip, call in (
+                ("All", "Select every event shown (A)", lambda _: self._select_by("select_all")),
+                ("None", "Select nothing (Esc)", lambda _: self._select_by("clear")),
+                ("Invert", "Select what is not selected (I)", lambda _: self._select_by("invert")),
+                ("Noise", "Show or hide noise (O)", lambda _: self.toggle_noise()),
+                ("Reset view", "Show the whole window (R or double click)", lambda _: self.reset_view()),
+            )
+        ]
+        return pmui.Row(align, shade, *buttons, visible=False, margin=(4, 4, 0, 4))
+
+    def _opened(self) -> None:
+        focus, project = self.workspace.focus, self.workspace.project
+        if focus is None or project is None:
+            return
+        self.empty.visible, self.plot.visible, self.toolbar.visible = False, True, True
+        focus.param.watch(lambda *_: self._focus_changed(), ["shown", "selected"])
+        self._seen = ()
+        self._focus_changed()
+
+    def _focus_changed(self) -> None:
+        focus = self.workspace.focus
+        if focus is None:
+            return
+        seen = (id(focus), focus.experiment, focus.channel)
+        if seen != self._seen:
+            self._seen = seen
+            self.forget_region()
+            self.reset_view()
+        else:
+            if not len(focus.selected):
+                self.forget_region()
+            self.refresh()
+
+    def scene(self) -> Scene | None:
+        """Return what should be on screen, None while that is not known."""
+        focus, project = self.workspace.focus, self.workspace.project
+        view = self.screen.view(self.workspace.pixel_ratio)
+        if focus is None or project is None or focus.channel is None or view is None:
+            return None
+        rows = np.asarray(project.rows(focus.channel, focus.experiment))
+        unit = project.unit[rows]
+        visible = frozenset(int(u) for u in project.counts(focus.channel, focus.experiment)) - focus.hidden
+        if focus.unit is not None:
+            visible = frozenset({int(focus.unit)})
+        return Scene(project, int(focus.channel), focus.experiment, self.alignment, rows, unit, visible,
+                     focus.selected, view, self.shading, self.workspace.dark)  # fmt: skip
+
+    def refresh(self) -> None:
+        """Wish for a new picture."""
+        scene = self.scene()
+        if scene is not None:
+            self.painter.paint(scene)
+
+    def reset_view(self) -> None:
+        """Show the whole window of the waveforms, with a little air."""
+        focus, project = self.workspace.focus, self.workspace.project
+        if focus is None or project is None or focus.channel is None:
+            return
+        low, high = self._amplitudes()
+        air = max(high - low, 1.0) * MARGIN
+        self.screen.look_at(self._times(), (low - air, high + air))
+        self.refresh()
+
+    def _times(self) -> tuple[float, float]:
+        spikes = self.workspace.project.spikes
+        first, last = spikes.window_ms
+        channels = spikes.raw.shape[1] if spikes.raw.ndim == 3 else 1
+        return first, first + (last - first) * channels + (channels - 1) * 1000 / spikes.sampling_rate
+
+    def _amplitudes(self) -> tuple[float, float]:
+        """Return the range in µV that holds nearly all samples: a rare giant must not flatten everything else."""
+        focus, project = self.workspace.focus, self.workspace.project
+        rows = np.asarray(project.rows(focus.channel, focus.experiment))
+        if not len(rows):
+            return -100.0, 100.0
+        step = max(len(rows) // 5000, 1)
+        some = np.asarray(project.raw(rows[::step]), np.float32) * project.spikes.uv_per_bit
+        low, high = np.nanpercentile(some, [0.02, 99.98]) if np.isfinite(some).any() else (-100.0, 100.0)
+        return float(low), float(high) if high > low else float(low) + 1.0
+
+    def select(self, polygon: NDArray[np.float64], mode: str) -> None:
+        """Select the shown waveforms whose drawn line meets a polygon (ms, µV)."""
+        focus = self.workspace.focus
+        if focus is None:
+            return
+        self.screen.outline(polygon)
+        region = {"polygon_ms_uv": np.round(polygon, 4).tolist(), "mode": mode, "alignment": self.alignment,
+                  "channel": focus.channel, "experiment": focus.experiment}  # fmt: skip
+        self.painter.pick(polygon, lambda rows: on_page(self._document, lambda: self._picked(rows, mode, region)))
+
+    def _picked(self, rows: NDArray[np.int64], mode: str, region: dict[str, Any]) -> None:
+        focus = self.workspace.focus
+        if focus is not None:
+            self.workspace.region = region
+            focus.select(rows, mode=mode)
+
+    def forget_region(self) -> None:
+        """Take the outline away; the selection, if any, no longer comes from a region."""
+        self.screen.outline(None)
+        self.workspace.region = {}
+
+    def _select_by(self, method: str) -> None:
+        if self.workspace.focus is not None:
+            self.forget_region()
+            getattr(self.workspace.focus, method)()
+
+    def toggle_noise(self) -> None:
+        """Show or hide noise."""
+        focus = self.workspace.focus
+        if focus is not None:
+            focus.param.update(hidden=focus.hidden ^ {NOISE})
+
+    def next_shading(self) -> None:
+        """Go to the next way of shading."""
+        self.shading = SHADINGS[(SHADINGS.index(self.shading) + 1) % len(SHADINGS)]
+
+    def next_alignment(self) -> None:
+        """Go to the next alignment."""
+        self.alignment = ALIGNMENTS[(ALIGNMENTS.index(self.alignment) + 1) % len(ALIGNMENTS)]
+
+    def say(self, sentence: str, *, trouble: bool) -> None:
+        """Show the last thing that happened."""
+        colour = "#d05807" if trouble else "inherit"
+        text = pn.util.escape(sentence) if hasattr(pn.util, "escape") else sentence
+        self.message.object = f'<div role="status" aria-live="polite" style="color:{colour};font:13px system-ui">{text}</div>'
+
+    def _painted_elsewhere(self, painted: Painted) -> None:
+        on_page(self._document, lambda: self._painted(painted))
+
+    def _summarised_elsewhere(self, scene: Scene, summary: Summary) -> None:
+        on_page(self._document, lambda: self._summarised(scene, summary))
+
+    def _trouble_elsewhere(self, sentence: str) -> None:
+        on_page(self._document, lambda: self.workspace.complain(sentence))
+
+    def _painted(self, painted: Painted) -> None:
+        scene, self._last = painted.scene, painted
+        self.screen.show(painted.rgba, scene.view)
+        how = "" if painted.exact else " (a random part, the rest follows)"
+        total = len(scene.rows)
+        self.status.object = (
+            f"{painted.n_drawn:,} of {total:,} waveforms drawn{how} · **{len(scene.selected):,} selected**"
+            f" · channel {scene.channel}"
+        )
+
+    def _summarised(self, scene: Scene, summary: Summary) -> None:
+        self._summary = scene, summary
+        self.evidence.show(summary, scene.visible, dark=scene.dark)
+
+    def close(self) -> None:
+        """Give back the painter's thread and memory."""
+        self.painter.close()

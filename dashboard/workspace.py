@@ -1,0 +1,154 @@
+"""What one browser tab works on: the shared project, this tab's focus, its jobs, and what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import panel as pn
+import param
+from numpy.typing import NDArray
+
+from neuralsorter.errors import NeuralSorterError, ProjectError
+from neuralsorter.focus import Focus
+from neuralsorter.project import Project
+from neuralsorter.settings import settings
+from neuralsorter.spikes import Spikes
+
+from .jobs import Jobs
+
+VIEW_FILE = "view.json"
+
+
+class Workspace(param.Parameterized):
+    """One tab's state. Views watch it; actions change it."""
+
+    project = param.ClassSelector(class_=Project, doc="The open project, None before anything is opened.")
+    focus = param.ClassSelector(class_=Focus, doc="What this tab shows and has selected.")
+    probability = param.Array(default=None, allow_None=True, doc="P(spike) per row, NaN where not computed; or None.")
+    threshold = param.Number(default=0.5, bounds=(0, 1), doc="Events below it are noise to the cleaner.")
+    seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the sorter: the same seed gives the same units.")
+    sorter = param.Parameter(default=None, doc="The sorter with its parameters; None: the one named in the settings.")
+    says = param.String(doc="The last thing that happened, one sentence.")
+    trouble = param.Boolean(default=False, doc="Whether `says` reports a problem.")
+    dark = param.Boolean(default=False, doc="Whether the page is dark.")
+    region = param.Dict(default={}, doc="How the selection was made (polygon, mode): kept with the edit that uses it.")
+    help_wanted = param.Event(doc="Fires when the keys should be shown.")
+    pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel of this screen.")
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self.jobs = Jobs()
+        self.settings = settings()
+        self.threshold = self.settings.threshold
+
+    def say(self, sentence: str, *, trouble: bool = False) -> None:
+        """Show one sentence in the status line; problems also pop up."""
+        self.param.update(says=sentence, trouble=trouble)
+        notifications = pn.state.notifications
+        if trouble and notifications is not None:
+            notifications.error(sentence, duration=10_000)
+
+    def complain(self, sentence: str) -> None:
+        """Show a problem."""
+        self.say(sentence, trouble=True)
+
+    def show(self, project: Project) -> None:
+        """Let this tab show a project, where it was left."""
+        focus = Focus(project=project)
+        _look_again(focus, project)
+        self.param.update(project=project, focus=focus, probability=None)
+        noun = "experiment" if len(project.experiments) == 1 else "experiments"
+        held = f" It is watch-only: {project.holder} has it open." if project.read_only else ""
+        self.say(
+            f"{len(project.unit):,} events on {len(project.channels())} channels,"
+            f" {len(project.experiments)} {noun}.{held}"
+        )
+
+    def open_files(self, paths: Sequence[str | Path], progress: Any = None) -> Project:
+        """Open a project, or recordings, whose project is made beside them or resumed. Call it from a job."""
+        return open_project([Path(path) for path in paths], self.settings.plugins_folder.parent / "projects", progress)
+
+    def remember(self) -> None:
+        """Keep where this tab is, so that reopening the project starts there."""
+        if self.project is None or self.project.path is None or self.project.read_only or self.focus is None:
+            return
+        view = {"experiment": self.focus.experiment, "channel": self.focus.channel, "unit": self.focus.unit}
+        try:
+            folder = Path(self.project.path) / "cache"
+            folder.mkdir(exist_ok=True)
+            (folder / VIEW_FILE).write_text(json.dumps(view), encoding="utf-8")
+        except OSError:
+            return  # a convenience: the work itself is in the journal
+
+    def selected_or_shown(self) -> NDArray[np.int64]:
+        """Return the rows an action is about: the selected ones, else all that are shown."""
+        if self.focus is None:
+            return np.zeros(0, np.int64)
+        return self.focus.selected if len(self.focus.selected) else self.focus.shown
+
+    def shown_spikes(self) -> Spikes:
+        """Return the events on screen as spikes, for scripts and exports."""
+        if self.project is None or self.focus is None:
+            raise ProjectError("Nothing is open. Open a recording first.")
+        return self.project.spikes.take(self.focus.shown)
+
+
+def _look_again(focus: Focus, project: Project) -> None:
+    channels = project.channels()
+    view: dict[str, Any] = {}
+    if project.path is not None:
+        try:
+            view = json.loads((Path(project.path) / "cache" / VIEW_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            view = {}
+    if view.get("channel") in channels:
+        focus.param.update(channel=view["channel"])
+        if view.get("unit") in project.counts(view["channel"]):
+            focus.param.update(unit=view["unit"])
+
+
+def open_project(paths: Sequence[Path], projects_folder: Path, progress: Any = None) -> Project:
+    """Open one project folder, or make or resume the project of some recordings.
+
+    The project of `a.nev` is `a.nsort` beside it; where that folder cannot be written, in `projects_folder`.
+    Recordings that the project does not hold yet are added as experiments.
+    """
+    if len(paths) == 1 and paths[0].suffix == ".nsort":
+        return Project.open(paths[0])
+    if any(path.suffix == ".nsort" for path in paths):
+        raise ProjectError("Open one project, or any number of recordings; not both together.")
+    place = paths[0].with_suffix(".nsort")
+    if not place.exists() and not _writable(place.parent):
+        projects_folder.mkdir(parents=True, exist_ok=True)
+        place = projects_folder / place.name
+    if not place.exists():
+        return Project.create(place, list(paths), progress=progress)
+    project = Project.open(place)
+    known = set(project.experiments)
+    missing = [path for path in paths if path.name not in known]
+    if missing and not project.read_only:
+        project.add(missing)
+    return project
+
+
+def _writable(folder: Path) -> bool:
+    probe = folder / ".neuralsorter-probe"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def attempt(workspace: Workspace, call: Any) -> Any:
+    """Run `call`; a problem becomes a sentence on the page and None."""
+    try:
+        return call()
+    except NeuralSorterError as error:
+        workspace.complain(str(error))
+        return None
