@@ -133,13 +133,13 @@ class State:
         """Set the codes of sorted rows."""
         self._code[rows] = codes
         self._unit[rows] = np.maximum(codes, NOISE)
-        most = {
-            int(self.blocks[number, 1]): int(np.abs(codes[i:j]).max(initial=0)) for number, i, j in self.split(rows)
-        }
-        for channel, used in most.items():
+        touched = set()
+        for number, start, stop in self.split(rows):
+            channel = int(self.blocks[number, 1])
+            touched.add(channel)
             if channel in self._most:
-                self._most[channel] = max(self._most[channel], used)
-        self._counts = {key: value for key, value in self._counts.items() if key[0] not in most}
+                self._most[channel] = max(self._most[channel], int(np.abs(codes[start:stop]).max()))
+        self._counts = {key: value for key, value in self._counts.items() if key[0] not in touched}
 
     def to_blocks(self, rows: NDArray[np.int64], before: NDArray[np.int32], after: NDArray[np.int32]) -> list[Block]:
         """Return a change of sorted rows as the journal stores it."""
