@@ -170,7 +170,11 @@ _TABLE = (
     Action("pan", "Dragging moves the picture", _tool("pan")),
     Action("noise on or off", "Show or hide noise", lambda _, waveforms: waveforms.toggle_noise()),
     Action("next shading", "Change how counts become colours", lambda _, waveforms: waveforms.next_shading()),
-    Action("next alignment", "Align at the crossing, the trough or the peak", lambda _, waveforms: waveforms.next_alignment()),
+    Action(
+        "next alignment",
+        "Align at the crossing, the trough or the peak",
+        lambda _, waveforms: waveforms.next_alignment(),
+    ),
     Action("label good", "Label the shown unit good", _label("good")),
     Action("label mua", "Label the shown unit multi-unit", _label("mua")),
     Action("label unsorted", "Label the shown unit unsorted", _label("unsorted")),

@@ -32,7 +32,9 @@ def clean(workspace: Workspace, _: Waveforms | None = None) -> None:
             workspace.probability = probability
             apply_threshold(workspace, np.arange(len(project.unit)))
 
-    workspace.jobs.start("Cleaning", lambda report, cancel: _probability(project, report, cancel), done, workspace.complain)
+    workspace.jobs.start(
+        "Cleaning", lambda report, cancel: _probability(project, report, cancel), done, workspace.complain
+    )
 
 
 def apply_threshold(workspace: Workspace, rows: NDArray[np.int64]) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import panel as pn
 import panel_material_ui as pmui
 
 from .actions import ACTIONS, act
@@ -101,8 +100,10 @@ class App:
         jobs.param.watch(lambda *_: self._progress(), ["running", "progress", "message"])
         return pmui.Column(
             pmui.Row(
-                pmui.Button(label="Open…", size="small", variant="contained", on_click=lambda _: self.files.show_open()),
-                pmui.Button(label="Save as…", size="small", variant="outlined", on_click=lambda _: self.files.show_save()),
+                pmui.Button(label="Open…", size="small", on_click=lambda _: self.files.show_open()),
+                pmui.Button(
+                    label="Save as…", size="small", variant="outlined", on_click=lambda _: self.files.show_save()
+                ),
             ),
             self.navigator,
             pmui.Row(self._button("clean"), self._button("sort")),

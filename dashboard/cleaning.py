@@ -27,7 +27,7 @@ GO, STAY = "#a8661a", "#1a9af6"
 class Cleaning(pn.viewable.Viewer):
     """A threshold on P(spike) with a live preview; nothing changes before Apply."""
 
-    scope = param.Selector(default=SCOPES[1], objects=list(SCOPES), doc="Which events the threshold concerns.")
+    scope: Any = param.Selector(default=SCOPES[1], objects=list(SCOPES), doc="Which events the threshold concerns.")
 
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
@@ -38,7 +38,9 @@ class Cleaning(pn.viewable.Viewer):
         )
         self.where = pmui.RadioButtonGroup.from_param(self.param.scope, label="Applies to", size="small")
         self.preview = pmui.Typography(object="", variant="body2")
-        self.apply = pmui.Button(label="Apply threshold", color="primary", size="small", on_click=lambda _: self._apply())
+        self.apply = pmui.Button(
+            label="Apply threshold", color="primary", size="small", on_click=lambda _: self._apply()
+        )
         self._bars = ColumnDataSource({"left": [], "right": [], "top": [], "colour": []})
         self._lines = ColumnDataSource({"xs": [], "ys": [], "colour": [], "name": []})
         self._mark = Span(location=workspace.threshold, dimension="height", line_color="#d05807", line_width=2)
@@ -90,7 +92,9 @@ class Cleaning(pn.viewable.Viewer):
         workspace, probability = self.workspace, self.workspace.probability
         self._mark.location = workspace.threshold
         if workspace.project is None or probability is None:
-            self.preview.object = "Press **Clean** (Ctrl+C) first: the network then says how likely each event is a spike."
+            self.preview.object = (
+                "Press **Clean** (Ctrl+C) first: the network then says how likely each event is a spike."
+            )
             self._bars.data = {"left": [], "right": [], "top": [], "colour": []}
             self._lines.data = {"xs": [], "ys": [], "colour": [], "name": []}
             return
@@ -111,7 +115,10 @@ class Cleaning(pn.viewable.Viewer):
         below = (self.workspace.probability[rows] < self.workspace.threshold).astype(np.int64)
         result = unit_means(project.raw(rows), below, project.spikes.uv_per_bit)
         names = {NOISE: "stays", 1: "goes"}
-        x = list(np.arange(result.mean.shape[1]) * 1000 / project.spikes.sampling_rate - project.spikes.pre_samples * 1000 / project.spikes.sampling_rate)
+        x = list(
+            np.arange(result.mean.shape[1]) * 1000 / project.spikes.sampling_rate
+            - project.spikes.pre_samples * 1000 / project.spikes.sampling_rate
+        )
         self._lines.data = {
             "xs": [x for _ in result.units],
             "ys": [list(row) for row in result.mean],

@@ -47,7 +47,7 @@ def summarise(project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32]
 
 
 class Evidence(pn.viewable.Viewer):
-    """Two small figures; `show` puts a summary into them."""
+    """Two small figures; `display` puts a summary into them."""
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
@@ -73,7 +73,7 @@ class Evidence(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         return self._pane
 
-    def show(self, summary: Summary, visible: frozenset[int], *, dark: bool) -> None:
+    def display(self, summary: Summary, visible: frozenset[int], *, dark: bool) -> None:
         """Draw the units that the main screen shows."""
         means = summary.means
         keep = [i for i, unit in enumerate(means.units) if int(unit) in visible]
@@ -97,7 +97,9 @@ class Evidence(pn.viewable.Viewer):
         edges = np.arange(len(next(iter(summary.intervals.values()), [])) + 1) * ISI_BIN_MS
         self._steps.data = {
             "xs": [list(np.repeat(edges, 2)[1:-1]) for _ in shown],
-            "ys": [list(np.repeat(summary.intervals[unit] / max(summary.intervals[unit].sum(), 1), 2)) for unit in shown],
+            "ys": [
+                list(np.repeat(summary.intervals[unit] / max(summary.intervals[unit].sum(), 1), 2)) for unit in shown
+            ],
             "colour": [unit_colour(unit, dark=dark) for unit in shown],
             "name": [str(unit) for unit in shown],
         }

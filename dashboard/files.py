@@ -11,8 +11,8 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from neuralsorter.errors import FileError, LoadError
 from neuralsorter import loading, saving
+from neuralsorter.errors import FileError, LoadError
 
 from .workspace import Workspace
 
@@ -77,11 +77,10 @@ class Folders:
 class Files(pn.viewable.Viewer):
     """The dialogues behind Open and Save."""
 
-    folder = param.ClassSelector(class_=Path, doc="The folder shown.")
-
     def __init__(self, workspace: Workspace, roots: Sequence[Path], **params: Any) -> None:
         self.workspace, self.folders = workspace, Folders(roots)
-        super().__init__(**{"folder": self.folders.roots[0] if self.folders.roots else Path.cwd()} | params)
+        super().__init__(**params)
+        self.folder = self.folders.roots[0] if self.folders.roots else Path.cwd()
         self._build_open()
         self._build_save()
 
@@ -197,7 +196,7 @@ class Files(pn.viewable.Viewer):
         self.save_dialog.open = False
         self.workspace.jobs.start(
             "Saving",
-            lambda report, _: project.export(path),
+            lambda *_: project.export(path),
             lambda _: self.workspace.say(f"Saved {len(project.unit):,} events to {path}."),
             self.workspace.complain,
         )

@@ -44,13 +44,9 @@ class History(pn.viewable.Viewer):
             return
         actions = reversed(project.history())
         self.table.value = pd.DataFrame(
-            [
-                (a.id, datetime.fromtimestamp(a.at, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S"), a.author, a.label, a.n_events,
-                 "" if a.live else "undone")
-                for a in actions
-            ],
+            [(a.id, _when(a.at), a.author, a.label, a.n_events, "" if a.live else "undone") for a in actions],
             columns=list(COLUMNS),
-        )  # fmt: skip
+        )
 
     def _chosen(self) -> int | None:
         if not self.table.selection:
@@ -69,3 +65,7 @@ class History(pn.viewable.Viewer):
         if chosen is not None and project is not None:
             attempt(self.workspace, lambda: project.go_to(chosen))
             self.refresh()
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

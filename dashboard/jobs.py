@@ -45,7 +45,9 @@ class Jobs(param.Parameterized):
         self._cancel = threading.Event()
         self.param.update(running=True, title=title, progress=0.0, message="")
         page = pn.state.curdoc, pn.state.block_expiration()
-        threading.Thread(target=self._run, args=(work, done, failed, self._cancel, page), name=title, daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(work, done, failed, self._cancel, page), name=title, daemon=True
+        ).start()
         return True
 
     def cancel(self) -> None:

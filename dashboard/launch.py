@@ -31,7 +31,7 @@ class Startup:
     def begin(self, workspace: Workspace, files: Files) -> None:
         """Open what the server was started with, in a new tab."""
         if self.demo:
-            workspace.jobs.start("Making the demo", lambda report, _: demo_project(), workspace.show, workspace.complain)
+            workspace.jobs.start("Making the demo", lambda *_: demo_project(), workspace.show, workspace.complain)
         elif self.paths:
             files.open(self.paths)
 

@@ -76,7 +76,9 @@ class Navigator(pn.viewable.Viewer):
         numbers = [str(unit) for unit in sorted(counts) if unit > NOISE]
         extra = [str(unit) for unit in range(1, 10) if str(unit) not in numbers]
         options = ["noise", *numbers, *extra, NEW_UNIT]
-        self.target.param.update(options=options, value=self.target.value if self.target.value in options else options[1])
+        self.target.param.update(
+            options=options, value=self.target.value if self.target.value in options else options[1]
+        )
 
     def _channel_row(self, channel: int) -> dict[str, Any]:
         project = self.workspace.project
@@ -130,5 +132,5 @@ class Navigator(pn.viewable.Viewer):
 
     def _send(self) -> None:
         chosen = self.target.value
-        unit = {"noise": NOISE, NEW_UNIT: None}.get(chosen, None) if chosen in ("noise", NEW_UNIT) else int(chosen)
+        unit = {"noise": NOISE, NEW_UNIT: None}.get(chosen) if chosen in ("noise", NEW_UNIT) else int(chosen)
         attempt(self.workspace, lambda: send(self.workspace, unit))

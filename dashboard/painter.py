@@ -98,7 +98,7 @@ class Painter:
             self._wake.notify()
 
     def pick(self, polygon: NDArray[np.float64], done: Callable[[NDArray[np.int64]], None]) -> None:
-        """Find the shown waveforms whose drawn line meets a polygon (ms, µV); `done` gets project rows, in this thread."""
+        """Find the shown waveforms whose drawn line meets a polygon (ms, µV); `done` gets rows, in this thread."""
         with self._wake:
             self._asked.append(lambda: done(self._pick(polygon)))
             self._wake.notify()

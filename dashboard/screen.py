@@ -84,7 +84,13 @@ class Screen:
             Span(location=0, dimension="height", line_color="#8a8a8a", line_dash="dotted", line_alpha=0.7)
         )
         self.figure.patches(
-            "xs", "ys", source=self._outline, fill_color="#1a9af6", fill_alpha=0.08, line_color="#1a9af6", line_width=1.5
+            "xs",
+            "ys",
+            source=self._outline,
+            fill_color="#1a9af6",
+            fill_alpha=0.08,
+            line_color="#1a9af6",
+            line_width=1.5,
         )
         self._listen()
 

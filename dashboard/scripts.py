@@ -32,14 +32,18 @@ class Scripts(pn.viewable.Viewer):
         self._scripts: dict[str, Script] = {}
         self._proposal: Any = None
         self.choice = pmui.Select(label="Script", options=[], size="small", width=300)
-        self.run_button = pmui.Button(label="Run", color="primary", size="small", margin=(14, 4), on_click=lambda _: self.run())
-        self.stop = pmui.Button(label="Stop", size="small", margin=(14, 4), visible=False, on_click=lambda _: self.jobs.cancel())
+        self.run_button = pmui.Button(
+            label="Run", color="primary", size="small", margin=(14, 4), on_click=lambda _: self.run()
+        )
+        self.stop = pmui.Button(
+            label="Stop", size="small", margin=(14, 4), visible=False, on_click=lambda _: self.jobs.cancel()
+        )
         self.keep = pmui.Button(label="Save as my script", size="small", margin=(14, 4), variant="outlined",
                                 on_click=lambda _: attempt(workspace, self.save))  # fmt: skip
         self.about = pmui.Typography(object="", variant="body2")
         self.parameters = pmui.Column(sizing_mode="stretch_width")
         self.editor = pn.widgets.CodeEditor(language="python", theme="github_light_default", height=430, on_keyup=True,
-                                            sizing_mode="stretch_width", name="")  # fmt: skip
+                                            sizing_mode="stretch_width", label="Source")  # fmt: skip
         self.result = pmui.Column(sizing_mode="stretch_width", min_height=300)
         self.printed = pn.pane.Str("", sizing_mode="stretch_width", styles={"max-height": "180px", "overflow": "auto"})
         self.apply = pmui.Button(label="Apply proposal", color="primary", size="small", visible=False,
@@ -117,7 +121,7 @@ class Scripts(pn.viewable.Viewer):
         self._proposal = result.payload if result.kind == "proposal" else None
         self.apply.visible = self._proposal is not None
         self.printed.object = result.output
-        shown = [pn.pane.Alert(_code(result.error), alert_type="danger")] if result.error else []
+        shown: list[Any] = [pn.pane.Alert(_code(result.error), alert_type="danger")] if result.error else []
         if result.payload is not None:
             shown.append(_rendered(result))
         self.result.objects = shown or [pmui.Typography(object=f"Done in {result.seconds:.2f} s.")]
@@ -178,7 +182,7 @@ def _rendered(result: ScriptResult) -> Any:
     if result.kind == "table":
         return pn.widgets.Tabulator(result.payload, disabled=True, height=400, sizing_mode="stretch_width")
     if result.kind == "proposal":
-        return pmui.Typography(object=f"The script proposes units for {len(result.payload):,} events. Apply changes them; undo works.")
+        return pmui.Typography(
+            object=f"The script proposes units for {len(result.payload):,} events. Apply changes them; undo works."
+        )
     return pn.pane.Str(str(result.payload))
-
-

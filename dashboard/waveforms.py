@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import panel_material_ui as pmui
 import param
 from numpy.typing import NDArray
 
+from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
 from .evidence import Evidence, Summary
@@ -29,13 +31,14 @@ Every edit you make is kept in a project folder beside the recording; the record
 Just looking? Start `neuralsorter demo` for generated data. Press **?** for keys and gestures.
 """
 MARGIN = 0.06
+AMPLITUDE_SAMPLE, AMPLITUDE_PERCENT = 5000, (0.02, 99.98)
 
 
 class Waveforms(pn.viewable.Viewer):
     """The picture, its toolbar and what it says about itself."""
 
-    shading = param.Selector(default=SHADINGS[0], objects=list(SHADINGS), doc="How counts become colours.")
-    alignment = param.Selector(default=ALIGNMENTS[0], objects=list(ALIGNMENTS), doc="Where waveforms are aligned.")
+    shading: Any = param.Selector(default=SHADINGS[0], objects=list(SHADINGS), doc="How counts become colours.")
+    alignment: Any = param.Selector(default=ALIGNMENTS[0], objects=list(ALIGNMENTS), doc="Where waveforms are aligned.")
 
     def __init__(self, workspace: Workspace, evidence: Evidence, **params: Any) -> None:
         super().__init__(**params)
@@ -126,27 +129,10 @@ class Waveforms(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None or focus.channel is None:
             return
-        low, high = self._amplitudes()
+        low, high = _amplitudes(project, np.asarray(project.rows(focus.channel, focus.experiment)))
         air = max(high - low, 1.0) * MARGIN
-        self.screen.look_at(self._times(), (low - air, high + air))
+        self.screen.look_at(_times(project), (low - air, high + air))
         self.refresh()
-
-    def _times(self) -> tuple[float, float]:
-        spikes = self.workspace.project.spikes
-        first, last = spikes.window_ms
-        channels = spikes.raw.shape[1] if spikes.raw.ndim == 3 else 1
-        return first, first + (last - first) * channels + (channels - 1) * 1000 / spikes.sampling_rate
-
-    def _amplitudes(self) -> tuple[float, float]:
-        """Return the range in µV that holds nearly all samples: a rare giant must not flatten everything else."""
-        focus, project = self.workspace.focus, self.workspace.project
-        rows = np.asarray(project.rows(focus.channel, focus.experiment))
-        if not len(rows):
-            return -100.0, 100.0
-        step = max(len(rows) // 5000, 1)
-        some = np.asarray(project.raw(rows[::step]), np.float32) * project.spikes.uv_per_bit
-        low, high = np.nanpercentile(some, [0.02, 99.98]) if np.isfinite(some).any() else (-100.0, 100.0)
-        return float(low), float(high) if high > low else float(low) + 1.0
 
     def select(self, polygon: NDArray[np.float64], mode: str) -> None:
         """Select the shown waveforms whose drawn line meets a polygon (ms, µV)."""
@@ -191,8 +177,10 @@ class Waveforms(pn.viewable.Viewer):
     def say(self, sentence: str, *, trouble: bool) -> None:
         """Show the last thing that happened."""
         colour = "#d05807" if trouble else "inherit"
-        text = pn.util.escape(sentence) if hasattr(pn.util, "escape") else sentence
-        self.message.object = f'<div role="status" aria-live="polite" style="color:{colour};font:13px system-ui">{text}</div>'
+        text = html.escape(sentence)
+        self.message.object = (
+            f'<div role="status" aria-live="polite" style="color:{colour};font:13px system-ui">{text}</div>'
+        )
 
     def _painted_elsewhere(self, painted: Painted) -> None:
         on_page(self._document, lambda: self._painted(painted))
@@ -215,8 +203,26 @@ class Waveforms(pn.viewable.Viewer):
 
     def _summarised(self, scene: Scene, summary: Summary) -> None:
         self._summary = scene, summary
-        self.evidence.show(summary, scene.visible, dark=scene.dark)
+        self.evidence.display(summary, scene.visible, dark=scene.dark)
 
     def close(self) -> None:
         """Give back the painter's thread and memory."""
         self.painter.close()
+
+
+def _times(project: Project) -> tuple[float, float]:
+    """Return the window in ms; several channels lie side by side."""
+    shape = project.raw(slice(0, 0)).shape
+    step, channels = 1000 / project.sampling_rate, shape[1] if len(shape) == 3 else 1
+    first = -project.pre_samples * step
+    return first, first + (channels * (project.n_samples + 1) - 2) * step
+
+
+def _amplitudes(project: Project, rows: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the range in µV that holds nearly all samples: a rare giant must not flatten everything else."""
+    step = max(len(rows) // AMPLITUDE_SAMPLE, 1)
+    some = np.asarray(project.raw(rows[::step]), np.float32) * project.uv_per_bit
+    if not np.isfinite(some).any():
+        return -100.0, 100.0
+    low, high = np.nanpercentile(some, AMPLITUDE_PERCENT)
+    return float(low), float(high) if high > low else float(low) + 1.0

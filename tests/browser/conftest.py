@@ -1,0 +1,211 @@
+"""A real Chromium against a real server. A missing Chromium is a failure, never a skip."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from neuralsorter.plugins import folder
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+HERE = Path(__file__).parent
+START_S = 90
+
+
+def _chromium() -> str:
+    spec = importlib.util.spec_from_file_location("chromium", HERE / "chromium.py")
+    if spec is None or spec.loader is None:
+        raise RuntimeError("tests/browser/chromium.py is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    path = module.find()
+    if path is None:
+        pytest.fail("No Chromium was found. `make test` installs one.")
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the whole run."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+                  "--disable-component-update", "--no-first-run"],
+        )  # fmt: skip
+        yield chromium
+        chromium.close()
+
+
+class Server:
+    """`panel serve dashboard` as a process of its own."""
+
+    def __init__(self, work: Path, *arguments: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/dashboard"
+        self._work, self._arguments = work, arguments
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        work = self._work
+        environment = os.environ | {
+            "NEURALSORTER_SETTINGS": str(work / "settings.toml"),
+            "NEURALSORTER_PLUGINS": str(work / "plugins"),
+        }
+        log = (work / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "panel", "serve", str(folder("dashboard")), "--address", "127.0.0.1",
+             "--port", str(self.port), "--allow-websocket-origin", f"127.0.0.1:{self.port}",
+             *(["--args", *self._arguments] if self._arguments else [])],
+            cwd=work, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        for _ in range(START_S * 5):
+            if self.process.poll() is not None:
+                pytest.fail(f"The server stopped:\n{self.log()[-4000:]}")
+            try:
+                with urllib.request.urlopen(self.url, timeout=60):  # noqa: S310 - our own address
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        pytest.fail(f"The server did not answer within {START_S} s:\n{self.log()[-4000:]}")
+
+    def log(self) -> str:
+        """Return what the server printed."""
+        return (self._work / "server.log").read_text(errors="replace")
+
+    def kill(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start a server on the given arguments; it is stopped after the test."""
+    started: list[Server] = []
+
+    def start(*arguments: str | Path) -> Server:
+        started.append(Server(tmp_path, *(str(argument) for argument in arguments)))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+class Tab:
+    """A page with the few gestures that a person makes, and a record of what went wrong."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.url = page, url
+        self.foreign: list[str] = []
+        self.errors: list[str] = []
+        page.on("request", self._requested)
+        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(url)
+
+    def _requested(self, request: Any) -> None:
+        address = request.url
+        if not address.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            self.foreign.append(address)
+
+    def wait_for(self, text: str, timeout_s: float = 60) -> None:
+        """Wait until the page shows a text."""
+        self.page.get_by_text(text).first.wait_for(timeout=timeout_s * 1000)
+
+    def wait_until(self, call: Callable[[], bool], timeout_s: float = 30) -> None:
+        """Wait until `call()` is true, letting the browser work meanwhile."""
+        end = time.monotonic() + timeout_s
+        while not call():
+            assert time.monotonic() < end, f"not within {timeout_s} s; the page says: {self.status()!r} {self.said()!r}"
+            self.page.wait_for_timeout(50)
+
+    def status(self) -> str:
+        """Return the line under the picture."""
+        found = self.page.get_by_text("waveforms drawn").first
+        return found.inner_text() if found.count() else ""
+
+    def said(self) -> str:
+        """Return the sentence under the status line."""
+        found = self.page.locator("[role=status]").last
+        return found.inner_text() if found.count() else ""
+
+    def selected(self) -> int:
+        """Return how many events the page says are selected."""
+        words = self.status().split("·")
+        return int(words[1].split()[0].replace(",", "")) if len(words) > 1 else 0
+
+    def screen(self) -> dict[str, float]:
+        """Return the frame of the main screen: x, y, width, height in CSS pixels."""
+        box = self.page.evaluate(
+            """() => {
+              const view = Object.values(Bokeh.index.roots ?? Bokeh.index).flatMap(function all(v) {
+                return [v, ...(v.child_views ?? []).flatMap(all)]; });
+              for (const v of view) if (v.model.name === 'waveforms') {
+                const r = v.el.getBoundingClientRect(), f = v.frame.bbox;
+                return { x: r.x + f.left, y: r.y + f.top, width: f.width, height: f.height };
+              }
+              return null; }"""
+        )
+        assert box, "the main screen is not on the page"
+        return dict(box)
+
+    def lasso(self, x0: float, y0: float, x1: float, y1: float, modifiers: tuple[str, ...] = ()) -> None:
+        """Draw a lasso round a rectangle given as shares of the main screen (0, 0 is its upper left corner)."""
+        f = self.screen()
+        corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+        points = [(f["x"] + x * f["width"], f["y"] + y * f["height"]) for x, y in corners]
+        mouse = self.page.mouse
+        for key in modifiers:
+            self.page.keyboard.down(key)
+        mouse.move(*points[0])
+        mouse.down()
+        for point in points[1:]:
+            mouse.move(*point, steps=4)
+        mouse.up()
+        for key in modifiers:
+            self.page.keyboard.up(key)
+
+    def press(self, keys: str) -> None:
+        """Press a combination."""
+        self.page.keyboard.press(keys)
+
+
+@pytest.fixture
+def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
+    """Open a page in a context of its own; it is closed after the test."""
+    contexts = []
+
+    def start(server: Server, **options: Any) -> Tab:
+        context = browser.new_context(viewport={"width": 1500, "height": 950}, **options)
+        contexts.append(context)
+        return Tab(context.new_page(), server.url)
+
+    yield start
+    for context in contexts:
+        context.close()
