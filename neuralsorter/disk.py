@@ -6,12 +6,17 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 from pathlib import Path
 from typing import IO, Any
 
 PARTIAL = ".partial"
 READ_ONLY_MODE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 _PIECE = 1 << 22
+
+# POSIX drops a process's locks on a file when any handle of it is closed. So whoever reads the journal past SQLite
+# holds this, and so does whoever writes to it.
+journal_bytes = threading.RLock()
 
 
 def sync_file(file: IO[Any]) -> None:

@@ -28,6 +28,9 @@ FORMAT = 1
 FACTS, JOURNAL, EXPERIMENTS, BACKUPS, CACHE = "project.json", "curation.db", "experiments", "backups", "cache"
 
 
+_DAMAGED = "the journal is damaged. Open the project to edit it: what is whole is recovered, the damaged file kept."
+
+
 def experiment_folder(folder: Path, number: int) -> Path:
     """Return where an experiment's events lie."""
     return folder / EXPERIMENTS / f"{number:04d}"
@@ -112,7 +115,12 @@ def open_journal(folder: Path, writer: WriterLock | None) -> tuple[Journal, str]
     """
     path = folder / JOURNAL
     if writer is None:
-        return Journal(path, read_only=True), ""
+        if not path.exists() or look_at(path) is Seal.BROKEN:
+            raise JournalDamagedError(f"{path}: {_DAMAGED}")
+        try:
+            return Journal(path, read_only=True), ""
+        except (ValueError, TypeError) as cause:  # values that were never written
+            raise JournalDamagedError(f"{path}: {_DAMAGED}") from cause
     recovered = ""
     if not _sound(path):
         recovered = recover(path, folder / BACKUPS)
@@ -144,7 +152,10 @@ def stored_experiments(folder: Path, journal: Journal, *, adopt: bool) -> list[E
         When one is not that for which the journal was written.
 
     """
-    known = imports(journal)
+    try:
+        known = imports(journal)
+    except ValueError as cause:
+        raise JournalDamagedError(f"{journal.path}: {_DAMAGED}") from cause
     experiments = [store.read(experiment_folder(folder, number)) for number in range(len(known))]
     for e, facts in zip(experiments, known, strict=True):
         if e.digest != facts["manifest_sha256"]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .disk import PARTIAL, sync_file, sync_folder
+from .disk import PARTIAL, journal_bytes, sync_file, sync_folder
 from .edit import Action, Mark, current_author
 from .errors import ProjectError
 from .schema import (
@@ -118,7 +118,8 @@ class Journal:
                 sum(row[2] for row in packed),
             )
             digest = chain(self.head_hash, fields, packed, said)
-            self._write((*fields, digest), packed, said)
+            with journal_bytes:
+                self._write((*fields, digest), packed, said)
             self.head, self.head_hash = number, digest
         return action_of(fields)
 
@@ -219,7 +220,7 @@ class Journal:
         with self._lock:
             try:
                 return self._db.execute(query, values).fetchall()
-            except sqlite3.DatabaseError as cause:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
                 if isinstance(cause, sqlite3.OperationalError) and "no such" not in str(cause):
                     raise
                 raise JournalDamagedError(

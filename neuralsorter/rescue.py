@@ -36,7 +36,7 @@ def problems(db: sqlite3.Connection) -> list[str]:
         count, last = db.execute("SELECT count(*), coalesce(max(id), 0) FROM action").fetchone()
         whole = sum(1 for _ in whole_actions(db))
         strays = db.execute("SELECT count(*) FROM edit WHERE action NOT IN (SELECT id FROM action)").fetchone()[0]
-    except sqlite3.DatabaseError as cause:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
         return [*found, f"The journal cannot be read ({cause})."]
     if not whole == count == last:
         found.append(f"The journal's chain breaks after action {whole} of {max(count, last)}.")

@@ -70,6 +70,20 @@ ACTION_FIELDS = "id, uid, parent, at_us, author, session, kind, target, label, p
 BLOCK_FIELDS = "experiment, channel, n, rows, old, new, crc"
 
 
+_SAFE = ("trusted_schema = OFF", "cache_size = -16000")
+_READING = ("query_only = ON", *_SAFE)
+# TRUNCATE + FULL is the fastest mode that loses nothing in a power failure and needs no shared memory; fullfsync is for
+# macOS, where syncing stops at the drive's cache otherwise.
+_WRITING = (
+    f"page_size = {PAGE_BYTES}",
+    "journal_mode = TRUNCATE",
+    "synchronous = FULL",
+    "fullfsync = ON",
+    "foreign_keys = ON",
+    *_SAFE,
+)
+
+
 class Block(NamedTuple):
     """What an action did to one channel of one experiment; `rows` count from the channel's first event."""
 
@@ -126,17 +140,15 @@ def connect(path: Path | None, *, read_only: bool = False) -> sqlite3.Connection
     mode = "rwc" if not read_only else "rw" if writable else "ro"
     where = f"{path.resolve().as_uri()}?mode={mode}"
     db = sqlite3.connect(where, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    if not read_only:
-        # TRUNCATE + FULL is the fastest mode that loses nothing in a power failure and needs no shared memory.
-        db.execute("PRAGMA journal_mode = TRUNCATE")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's cache
-        db.execute("PRAGMA foreign_keys = ON")
-    else:
-        db.execute("PRAGMA query_only = ON")
-    db.execute("PRAGMA trusted_schema = OFF")
-    db.execute("PRAGMA cache_size = -16000")
+    try:
+        for setting in _READING if read_only else _WRITING:
+            db.execute(f"PRAGMA {setting}")
+    except UnicodeDecodeError as cause:  # damaged names of tables, which SQLite's own message repeats
+        db.close()
+        raise sqlite3.DatabaseError("its table definitions are damaged") from cause
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 

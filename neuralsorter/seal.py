@@ -8,7 +8,7 @@ import zlib
 from enum import Enum
 from pathlib import Path
 
-from .disk import sha256_of, write_whole
+from .disk import journal_bytes, sha256_of, write_whole
 
 _COUNTER, _VALID_FOR = slice(24, 28), slice(92, 96)  # SQLite: number of the last change, written in two places
 
@@ -23,8 +23,9 @@ class Seal(Enum):
 
 def seal(journal: Path) -> None:
     """Note the bytes of a journal that is being closed."""
-    counter, _ = _counters(journal)
-    text = json.dumps({"counter": counter, "sha256": sha256_of(journal)})
+    with journal_bytes:
+        counter, _ = _counters(journal)
+        text = json.dumps({"counter": counter, "sha256": sha256_of(journal)})
     # Not waited for: a seal lost in a power failure only means a slower check.
     write_whole(_beside(journal), f"{text}\n{zlib.crc32(text.encode()):08x}\n".encode(), durable=False)
 
@@ -37,12 +38,18 @@ def unseal(journal: Path) -> None:
 
 def look_at(journal: Path) -> Seal:
     """Compare a journal with its seal."""
-    counter, valid_for = _counters(journal)
-    if counter != valid_for:
-        return Seal.BROKEN
-    path = _beside(journal)
-    if not path.exists():
-        return Seal.UNKNOWN
+    hot = journal.with_name(journal.name + "-journal")
+    with journal_bytes:
+        if hot.exists() and hot.stat().st_size:
+            return Seal.UNKNOWN  # a writer is at work, or was killed and SQLite will take its last edit back
+        counter, valid_for = _counters(journal)
+        if counter != valid_for:
+            return Seal.BROKEN
+        path = _beside(journal)
+        return _compared(journal, counter, path) if path.exists() else Seal.UNKNOWN
+
+
+def _compared(journal: Path, counter: int, path: Path) -> Seal:
     try:
         text, crc = path.read_text("ascii").splitlines()
         noted = json.loads(text)
