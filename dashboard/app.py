@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import panel as pn
 import panel_material_ui as pmui
 
 from .actions import ACTIONS, act
@@ -22,7 +23,6 @@ from .units import Units
 from .waveforms import Waveforms
 from .workspace import Workspace
 
-BUTTONS = ("clean", "sort", "undo", "redo")
 PALETTE = {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}}
 
 
@@ -44,9 +44,11 @@ class App:
         self.keys = KeyMap(self.act, keys=bindings(self.workspace.settings.keys))
         self.keys.link(self.workspace, pixel_ratio="pixel_ratio")
         self.workspace.param.watch(lambda *_: self.help.show(), "help_wanted")
-        self.workspace.param.watch(lambda *_: self._opened(), "project")
+        self.workspace.param.watch(lambda *_: self._edited(), "edits")
         self.workspace.param.watch(self._said, "says")
-        self.page = self._page()
+        self.saved = pmui.Typography(object="", variant="caption", sx={"color": "inherit", "whiteSpace": "nowrap"})
+        self.sidebar, self.main = self._sidebar(), self._main()
+        self._dialogs = [self.files.open_dialog, self.files.save_dialog, self.help.dialog]
 
     def act(self, name: str) -> None:
         """Do one action by name: keys, buttons and tests all come through here."""
@@ -54,28 +56,17 @@ class App:
 
     def close(self) -> None:
         """Give back memory, threads and the project when the tab is gone."""
-        self.workspace.remember()
+        self.workspace.close()
         self.waveforms.close()
         self.scripts.close()
-        if self.workspace.project is not None:
-            self.workspace.project.close()
 
-    def _page(self) -> pmui.Page:
-        self.saved = pmui.Typography(object="", variant="caption", sx={"color": "inherit", "whiteSpace": "nowrap"})
-        header = [
-            pmui.Row(
-                self.saved,
-                *(self._button(name, header=True) for name in ("undo", "redo")),
-                pmui.IconButton(icon="help_outline", description="Keys and gestures (?)", sx={"color": "inherit"},
-                                on_click=lambda _: self.help.show()),
-                align="center", margin=0,
-            )
-        ]  # fmt: skip
+    def page(self) -> pmui.Page:
+        """Return the whole page, for a server."""
         page = pmui.Page(
             title="NeuralSorter",
-            header=header,
-            sidebar=[self._sidebar()],
-            main=[self.keys, self._main(), self.files.open_dialog, self.files.save_dialog, self.help.dialog],
+            header=[self._header()],
+            sidebar=[self.sidebar],
+            main=[self.keys, self.main, *self._dialogs],
             sidebar_width=290,
             busy_indicator="linear",
             theme_config={"palette": PALETTE},
@@ -83,6 +74,22 @@ class App:
         page.param.watch(lambda event: self.workspace.param.update(dark=event.new), "dark_theme")
         self.workspace.dark = bool(page.dark_theme)
         return page
+
+    def panel(self) -> pn.Column:
+        """Return the same as one block, for a notebook."""
+        row = pn.Row(pn.Column(self.sidebar, width=300), self.main, height=760, sizing_mode="stretch_width")
+        return pn.Column(self.keys, self._header(), row, *self._dialogs, sizing_mode="stretch_width")
+
+    def _header(self) -> pmui.Row:
+        return pmui.Row(
+            self.saved,
+            *(self._button(name, header=True) for name in ("undo", "redo")),
+            pmui.IconButton(
+                icon="help_outline", description="Keys and gestures (?)", sx={"color": "inherit"},
+                on_click=lambda _: self.help.show(),
+            ),
+            align="center", margin=0,
+        )  # fmt: skip
 
     def _button(self, name: str, *, header: bool = False) -> pmui.Button:
         key = " or ".join(spoken(key) for key in KEYS[name])
@@ -119,7 +126,8 @@ class App:
             ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
             dynamic=True, width=360, sizing_mode="stretch_height",
         )  # fmt: skip
-        screen = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=560, margin=0)
+        screen = pmui.Row(self.waveforms, sizing_mode="stretch_both", min_height=560, margin=0)
+        self.workspace.param.watch(lambda _: screen.param.update(objects=[self.waveforms, side]), "focus")
         tabs = pmui.Tabs(
             ("Waveforms", screen), ("Units", self.units), ("History", self.history), ("Utilities", self.scripts),
             dynamic=True, sizing_mode="stretch_both", min_height=600,
@@ -139,19 +147,18 @@ class App:
         self.history.refresh()
         self.scripts.refresh()
 
-    def _opened(self) -> None:
-        project = self.workspace.project
-        if project is not None:
-            project.param.watch(lambda *_: self._edited(), "edit")
-        self._edited()
-
     def _edited(self) -> None:
         project = self.workspace.project
         if project is None:
             return
-        when = project.saved_at
-        state = "Watch only" if project.read_only else f"Saved {when:%H:%M:%S}" if when else "Saved"
-        self.saved.object = f"{state} · {project.n_edits:,} edits"
+        when, n = project.saved_at, project.n_edits
+        if project.path is None:
+            state = "In memory only"
+        elif project.read_only:
+            state = "Not saved" if project.failure else "Watch only"
+        else:
+            state = f"Saved {when:%H:%M:%S}" if when else "Saved"
+        self.saved.object = f"{state} · {n:,} {'edit' if n == 1 else 'edits'}"
         self.history.refresh()
         self.units.refresh()
 

@@ -12,10 +12,11 @@ import panel_material_ui as pmui
 import param
 
 from neuralsorter import loading, saving
-from neuralsorter.errors import FileError, LoadError
+from neuralsorter.errors import FileError, SaveError
 
 from .workspace import Workspace
 
+PROJECT = ".nsort"
 UP = "↑ parent folder"
 MEGABYTE = 1_000_000
 UPLOAD_LIMIT_MB = 200
@@ -63,7 +64,7 @@ class Folders:
         for path in sorted(self.inside(folder).iterdir(), key=lambda p: p.name.lower()):
             if path.name.startswith("."):
                 continue
-            if path.suffix == ".nsort":
+            if path.suffix == PROJECT:
                 projects.append((f"◆ {path.stem} (project)", path))
             elif path.is_dir():
                 folders.append((f"▸ {path.name}/", path))
@@ -107,7 +108,8 @@ class Files(pn.viewable.Viewer):
         self.target_name = pmui.TextInput(label="Name of the new file", sizing_mode="stretch_width")
         self.hint = pmui.Typography(
             object="Edits are saved as you make them. A file is for other programs; the suffix chooses the format: "
-            + ", ".join(saving.WRITERS),
+            + ", ".join(saving.WRITERS)
+            + f"; {PROJECT} copies the project with its whole history.",
             variant="body2",
         )
         self.write = pmui.Button(label="Save file", color="primary", on_click=lambda _: self.save())
@@ -143,7 +145,7 @@ class Files(pn.viewable.Viewer):
     def _step(self, event: param.parameterized.Event) -> None:
         """Enter a folder as soon as it is clicked."""
         chosen = [Path(path) for path in event.new]
-        if len(chosen) == 1 and chosen[0].is_dir() and chosen[0].suffix != ".nsort":
+        if len(chosen) == 1 and chosen[0].is_dir() and chosen[0].suffix != PROJECT:
             self.folder = self.folders.inside(chosen[0])
             self._list()
 
@@ -196,7 +198,7 @@ class Files(pn.viewable.Viewer):
         self.save_dialog.open = False
         self.workspace.jobs.start(
             "Saving",
-            lambda *_: project.export(path),
+            lambda *_: project.save_copy(path) if path.suffix == PROJECT else project.export(path),
             lambda _: self.workspace.say(f"Saved {len(project.unit):,} events to {path}."),
             self.workspace.complain,
         )
@@ -206,7 +208,9 @@ class Files(pn.viewable.Viewer):
         if not path.is_absolute():
             path = self.folder / path
         self.folders.inside(path.parent)
-        if path.suffix.lower() not in saving.WRITERS:
-            raise LoadError(path, f"{path.suffix or 'no suffix'} is not a format that can be written",
+        if path.exists():
+            raise SaveError(path, "there is such a file already", "Choose another name")
+        if path.suffix.lower() not in (*saving.WRITERS, PROJECT):
+            raise SaveError(path, f"{path.suffix or 'no suffix'} is not a format that can be written",
                             f"End the name in {', '.join(saving.WRITERS)}")  # fmt: skip
         return path

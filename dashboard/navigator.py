@@ -47,6 +47,7 @@ class Navigator(pn.viewable.Viewer):
         )
         self.experiment.param.watch(self._experiment_chosen, "value")
         workspace.param.watch(lambda *_: self._opened(), "focus")
+        workspace.param.watch(lambda *_: self.refresh(), ["edits", "dark"])
 
     def __panel__(self) -> Any:
         return self._pane
@@ -58,7 +59,6 @@ class Navigator(pn.viewable.Viewer):
         names = [f"{number} · {name}" for number, name in enumerate(project.experiments)]
         self.experiment.param.update(options=[EVERY_EXPERIMENT, *names], value=EVERY_EXPERIMENT, visible=len(names) > 1)
         focus.param.watch(lambda *_: self.refresh(), ["shown", "channel", "unit", "hidden"])
-        project.param.watch(lambda *_: self.refresh(), "edit")
         self.refresh()
 
     def refresh(self) -> None:

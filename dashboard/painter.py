@@ -22,7 +22,7 @@ from .screen import View
 from .shading import shade
 
 PATIENCE_S = 0.15  # an exact picture that takes longer is announced by a random part of it
-PREVIEW_SHARE = 0.02
+PREVIEW_SHARE, PREVIEW_FROM = 0.02, 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ class Painter:
         if picture is None:
             return
         if window != self._drawn_window:
-            if self._seconds_per_event * len(picture) > PATIENCE_S:
+            if len(picture) >= PREVIEW_FROM and self._seconds_per_event * len(picture) > PATIENCE_S:
                 preview = picture.preview(window, PREVIEW_SHARE)
                 if preview is not None:
                     self._emit(scene, preview.images, None, exact=False)

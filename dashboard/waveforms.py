@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 import param
 from numpy.typing import NDArray
 
+from neuralsorter.loading import suffixes
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
@@ -25,7 +26,7 @@ ALIGNMENTS = ("crossing", "trough", "peak")
 EMPTY_STATE = """
 ### Nothing is open yet
 
-**Open…** (top left) shows recordings: NEV, PLX, NWB, MATLAB, `.npz`, pickled spike dictionaries and more.
+**Open…** (top left) shows the recordings on this computer. It reads {formats}.
 Every edit you make is kept in a project folder beside the recording; the recording itself is never changed.
 
 Just looking? Start `neuralsorter demo` for generated data. Press **?** for keys and gestures.
@@ -51,12 +52,10 @@ class Waveforms(pn.viewable.Viewer):
         self._seen: tuple[Any, ...] = ()
         self.status = pmui.Typography(object="", variant="body2", margin=(0, 8), sx={"minHeight": "1.5em"})
         self.message = pn.pane.HTML("", margin=(0, 8), sizing_mode="stretch_width", min_height=22)
-        self.empty = pmui.Typography(object=EMPTY_STATE, margin=40)
-        self.plot = pn.pane.Bokeh(self.screen.figure, sizing_mode="stretch_both", min_height=360, visible=False)
+        self.empty = pmui.Typography(object=EMPTY_STATE.format(formats=", ".join(sorted(suffixes()))), margin=40)
+        self.plot = pn.pane.Bokeh(self.screen.figure, sizing_mode="stretch_both", min_height=360)
         self.toolbar = self._toolbar()
-        self._pane = pmui.Column(
-            self.empty, self.toolbar, self.plot, self.status, self.message, sizing_mode="stretch_both", margin=0
-        )
+        self._pane = pmui.Column(self.empty, self.message, sizing_mode="stretch_both", margin=0)
         workspace.param.watch(lambda *_: self._opened(), "focus")
         workspace.param.watch(lambda *_: self.refresh(), ["dark", "pixel_ratio"])
         self.param.watch(lambda *_: self.refresh(), "shading")
@@ -79,13 +78,13 @@ class Waveforms(pn.viewable.Viewer):
                 ("Reset view", "Show the whole window (R or double click)", lambda _: self.reset_view()),
             )
         ]
-        return pmui.Row(align, shade, *buttons, visible=False, margin=(4, 4, 0, 4))
+        return pmui.Row(align, shade, *buttons, margin=(4, 4, 0, 4))
 
     def _opened(self) -> None:
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
-        self.empty.visible, self.plot.visible, self.toolbar.visible = False, True, True
+        self._pane.objects = [self.toolbar, self.plot, self.status, self.message]
         focus.param.watch(lambda *_: self._focus_changed(), ["shown", "selected"])
         self._seen = ()
         self._focus_changed()

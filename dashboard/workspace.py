@@ -18,7 +18,7 @@ from neuralsorter.project import Project
 from neuralsorter.settings import settings
 from neuralsorter.spikes import Spikes
 
-from .jobs import Jobs
+from .jobs import Jobs, on_page
 
 VIEW_FILE = "view.json"
 
@@ -28,6 +28,7 @@ class Workspace(param.Parameterized):
 
     project = param.ClassSelector(class_=Project, doc="The open project, None before anything is opened.")
     focus = param.ClassSelector(class_=Focus, doc="What this tab shows and has selected.")
+    edits = param.Integer(default=0, doc="Raised with every edit of the project, whichever tab made it.")
     probability = param.Array(default=None, allow_None=True, doc="P(spike) per row, NaN where not computed; or None.")
     threshold = param.Number(default=0.5, bounds=(0, 1), doc="Events below it are noise to the cleaner.")
     seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the sorter: the same seed gives the same units.")
@@ -42,6 +43,8 @@ class Workspace(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self.jobs = Jobs()
+        self._document = pn.state.curdoc
+        self._watchers: list[Any] = []
         self.settings = settings()
         self.threshold = self.settings.threshold
 
@@ -57,16 +60,47 @@ class Workspace(param.Parameterized):
         self.say(sentence, trouble=True)
 
     def show(self, project: Project) -> None:
-        """Let this tab show a project, where it was left."""
-        focus = Focus(project=project)
+        """Let this tab show a project, where it was left; the one before is let go."""
+        self._let_go()
+        focus = Focus(project, lambda call: on_page(self._document, call))
         _look_again(focus, project)
-        self.param.update(project=project, focus=focus, probability=None)
+        self._watchers = [
+            project.param.watch(lambda _: on_page(self._document, self._edited), "edit"),
+            project.param.watch(lambda event: on_page(self._document, lambda: self._failed(event.new)), "failure"),
+        ]
+        self.param.update(project=project, focus=focus, probability=None, edits=self.edits + 1)
         noun = "experiment" if len(project.experiments) == 1 else "experiments"
-        held = f" It is watch-only: {project.holder} has it open." if project.read_only else ""
+        held = f" Watch only: {project.holder or 'the folder cannot be written'}." if project.read_only else ""
         self.say(
-            f"{len(project.unit):,} events on {len(project.channels())} channels,"
-            f" {len(project.experiments)} {noun}.{held}"
+            f"{len(project):,} events on {len(project.channels())} channels, {len(project.experiments)} {noun}."
+            f"{held} {project.notice}".rstrip(),
+            trouble=bool(project.notice),
         )
+
+    def _edited(self) -> None:
+        self.edits += 1
+
+    def _failed(self, sentence: str) -> None:
+        self.edits += 1
+        if sentence:
+            self.complain(sentence)
+
+    def close(self) -> None:
+        """Remember where this tab is and let the project go."""
+        self.jobs.cancel()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        project, focus = self.project, self.focus
+        if project is None or focus is None:
+            return
+        self.remember()
+        focus.close()
+        for watcher in self._watchers:
+            project.param.unwatch(watcher)
+        self._watchers = []
+        if project.path is not None:  # a project in memory is the demo, which all tabs share
+            project.close()
 
     def open_files(self, paths: Sequence[str | Path], progress: Any = None) -> Project:
         """Open a project, or recordings, whose project is made beside them or resumed. Call it from a job."""

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -71,13 +71,19 @@ class Server:
             "NEURALSORTER_SETTINGS": str(work / "settings.toml"),
             "NEURALSORTER_PLUGINS": str(work / "plugins"),
         }
-        log = (work / "server.log").open("ab")
-        self.process = subprocess.Popen(
+        with (work / "server.log").open("ab") as log:
+            self.process = self._process(environment, log)
+        self._wait()
+
+    def _process(self, environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [sys.executable, "-m", "panel", "serve", str(folder("dashboard")), "--address", "127.0.0.1",
              "--port", str(self.port), "--allow-websocket-origin", f"127.0.0.1:{self.port}",
              *(["--args", *self._arguments] if self._arguments else [])],
-            cwd=work, env=environment, stdout=log, stderr=log,
+            cwd=self._work, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
+
+    def _wait(self) -> None:
         for _ in range(START_S * 5):
             if self.process.poll() is not None:
                 pytest.fail(f"The server stopped:\n{self.log()[-4000:]}")

@@ -15,7 +15,12 @@ def test_a_lasso_and_a_box_become_polygons() -> None:
 
 @pytest.mark.parametrize(
     ("modifiers", "mode"),
-    [({}, "replace"), ({"shift": True}, "add"), ({"shift": True, "ctrl": True}, "subtract"), ({"ctrl": True}, "replace")],
+    [
+        ({}, "replace"),
+        ({"ctrl": True}, "replace"),
+        ({"shift": True}, "add"),
+        ({"shift": True, "ctrl": True}, "subtract"),
+    ],
 )
 def test_shift_adds_and_ctrl_shift_subtracts(modifiers: dict[str, bool], mode: str) -> None:
     from dashboard.screen import mode_of
