@@ -140,6 +140,11 @@ class Record(param.Parameterized):
         with self._lock:
             return self._state.rows(channel, experiment, unit)
 
+    def unit_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the present units of sorted rows; unlike `unit`, only their channels are looked up."""
+        with self._lock:
+            return self._state.unit_of(rows)
+
     def counts(self, channel: int, experiment: int | None = None) -> dict[int, int]:
         """Return {unit: number of events} of a channel; noise is unit 0."""
         with self._lock:

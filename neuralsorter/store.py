@@ -96,7 +96,7 @@ def arrange(spikes: Spikes, first_row: int = 0) -> Iterator[Experiment]:
         keys = (spikes.times_s[inside], spikes.segment[inside], spikes.channel[inside])
         order = inside[np.lexsort(keys)]
         channel = spikes.channel[order]
-        ids, starts = np.unique(channel, return_index=True)
+        ids, starts, counts = np.unique(channel, return_index=True, return_counts=True)
         known = spikes.sources[number] if number < len(spikes.sources) else ""
         yield Experiment(
             name=Path(known).name or f"experiment {number}",
@@ -109,7 +109,7 @@ def arrange(spikes: Spikes, first_row: int = 0) -> Iterator[Experiment]:
             segment=spikes.segment[order],
             source_row=order.astype(np.int64),
             raw_rows=order,
-            channel_ptr=np.c_[ids, starts, np.append(starts[1:], len(order))].astype(np.int64),
+            channel_ptr=np.c_[ids, starts, starts + counts].astype(np.int64),
             sampling_rate=float(spikes.sampling_rate),
             pre_samples=int(spikes.pre_samples),
             uv_per_bit=float(spikes.uv_per_bit),
