@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import DataError
+from .grouping import NO_ORDER, by_code
 from .scanning import extremes
-from .threads import run
+from .threads import run, slices
 
-SLICE = 16_384  # events looked at by one task
 NO_SHIFT: NDArray[np.int16] = np.zeros(0, np.int16)
 Range = tuple[float, float]
 
@@ -88,13 +88,58 @@ class Block:
         last = self.n_channels * (self.n_samples + 1) - 2
         return (0.0, float(last)) if last > 0 else (-1.0, 1.0)
 
-    @cached_property
+    def group(self, codes: NDArray[np.int32], rows: NDArray[np.int32] | None = None) -> Groups:
+        """Return events (all, or those at `rows`) grouped by their code, (n,), with the extremes of each group."""
+        names, order, starts = by_code(codes)
+        groups = np.searchsorted(names, codes).astype(np.int32) if len(order) else NO_ORDER
+        low, high = self._extremes(NO_ORDER if rows is None else rows, groups, len(codes), max(len(names), 1))
+        if rows is not None:
+            order = rows[order] if len(order) else rows
+        return Groups(names, order, starts, low, high)
+
+    def _extremes(
+        self, rows: NDArray[np.int32], groups: NDArray[np.int32], n: int, n_groups: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        first, last = self.reach
+        n_positions, k = last - first + 1, slices(n)
+        reach = np.array([self.n_samples, n_positions, first], np.int64)
+        low = np.full((k, n_groups, self.n_channels * n_positions), np.inf, np.float32)
+        high = np.full_like(low, -np.inf)
+        run([
+            (extremes, (self.raw, self.uv_per_bit, rows, groups, n * i // k, n * (i + 1) // k, self.shift, reach,
+                        low[i], high[i]))
+            for i in range(k)
+        ])  # fmt: skip
+        return low.min(axis=0), high.max(axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Events grouped by a code, such as their unit.
+
+    Attributes
+    ----------
+    names : ndarray, (n_groups,), int64
+        Sorted codes.
+    order : ndarray, (n,) or (0,), int32
+        Events by group, as they came within one; empty: as they are.
+    starts : ndarray, (n_groups + 1,), int64
+        Group g is order[starts[g]:starts[g + 1]].
+    low, high : ndarray, (n_groups, n_channels * n_positions), float32
+        Lowest and highest value of each group at each position, µV; infinities the wrong way round where none is.
+
+    """
+
+    names: NDArray[np.int64]
+    order: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+    @property
     def y_range(self) -> Range:
         """Lowest and highest value in µV, widened where they are the same."""
-        slices = [self.raw[i : i + SLICE] for i in range(0, len(self), SLICE)]
-        found = run([(extremes, (part, self.uv_per_bit)) for part in slices])
-        low = min((float(v[0]) for v in found), default=np.inf)
-        high = max((float(v[1]) for v in found), default=-np.inf)
+        low, high = float(self.low.min(initial=np.inf)), float(self.high.max(initial=-np.inf))
         if not (np.isfinite(low) and np.isfinite(high)):
             return -1.0, 1.0
         return (low - 1.0, high + 1.0) if low == high else (low, high)
@@ -122,13 +167,16 @@ def as_block(waveforms: ArrayLike, uv_per_bit: float = 1.0, shift: ArrayLike | N
     return Block(flat, n_channels, raw.shape[-1], np.float32(uv_per_bit), moved)
 
 
-def check_view(view: View, block: Block) -> Window:
-    """Return the view with both ranges filled in; raise DataError where it cannot be drawn."""
+def check_view(view: View, block: Block, y_range: Range | None = None) -> Window:
+    """Return the view with both ranges filled in (y: `y_range`, or all of the data), or raise DataError."""
     for name, pixels in (("width", view.width), ("height", view.height)):
         if not (isinstance(pixels, int | np.integer) and 1 <= pixels <= 16_384):
             raise DataError(f"{name} must be a whole number of pixels, 1 to 16384. Got {pixels!r}.")
     x_range = block.x_range if view.x_range is None else _checked_range("x_range", view.x_range, "samples")
-    y_range = block.y_range if view.y_range is None else _checked_range("y_range", view.y_range, "µV")
+    if view.y_range is not None:
+        y_range = _checked_range("y_range", view.y_range, "µV")
+    elif y_range is None:
+        y_range = block.group(np.zeros(len(block), np.int32)).y_range
     return Window(int(view.width), int(view.height), x_range, y_range)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .block import Block, Window
-from .paircounts import count_pairs
+from .block import Block, Groups, Window
+from .paircounts import BASE, N_A, N_B, count_pairs
 from .pairdrawing import draw_segments
 from .rasterlines import run_table
-from .threads import MIN_SLICE, run, threads
+from .threads import run, slices, threads
 
-TABLE_BYTES = 240_000_000  # pair tables of all threads; only what is touched is ever resident
+TABLE_BYTES = 160_000_000  # pair tables of all threads; only what is touched is ever resident
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,19 +29,24 @@ class Run:
     tables: NDArray[np.int32]
     table_at: NDArray[np.int64]
 
-    def counters(self, n: int, height: int) -> tuple[NDArray[Any], ...]:
-        """Return zeroed tables for n threads: pairs, entering, leaving, through, starts, crossed, bounds."""
+    @property
+    def uses(self) -> slice:
+        """Return the columns of a group's extremes that belong to the run's positions."""
+        return slice(int(self.place[4]), int(self.place[4]) + len(self.segments) + 1)
+
+    def counters(self, n: int, height: int, cells: int, events: int) -> tuple[NDArray[Any], ...]:
+        """Return zeroed tables for n threads that count up to `events` each, as `count_pairs` names them."""
         size, columns = len(self.segments), int(self.segments[:, 1].max()) + 1
-        bounds = np.zeros((n, 2, size + 1), np.int32)
-        bounds[:, 0] = height
+        sides = height if self.segments[:, 2].any() else 0
         return (
-            np.zeros((n, size, (2 * height - 1) * height), np.int32),
+            np.zeros((n, cells + 1), np.uint16),
+            np.zeros((n, events * size // 65_536 + 1, 2), np.int64),
+            np.zeros((n, 2, sides, sides), np.int32),
             np.zeros((n, size, 2, columns, height), np.int32),
             np.zeros((n, size, 2, columns, height), np.int32),
             np.zeros((n, size, 2, columns, columns), np.int32),
             np.zeros((n, size, height), np.int32),
             np.zeros((n, size), np.int8),
-            bounds,
         )
 
 
@@ -61,57 +66,69 @@ class Canvas:
 
     def draw(
         self,
-        order: NDArray[np.int32],
-        starts: NDArray[np.int64],
+        groups: Groups,
         images: Sequence[NDArray[np.int32]] | NDArray[np.int32],
         stop: NDArray[np.int64] | None = None,
     ) -> None:
-        """Add the waveforms order[starts[i]:starts[i + 1]] to images[i], (height, width); returns early when stopped.
-
-        `order` may be empty: then the events themselves are in order.
-        """
+        """Add the waveforms of group i to images[i], (height, width); return early when stop[0] is set."""
         flag = np.zeros(1, np.int64) if stop is None else stop
+        sizes = np.diff(groups.starts)
         for part in self.runs:
-            n = max(1, min(threads(), int(np.diff(starts).max(initial=0)) // MIN_SLICE))
-            counters = part.counters(n, self.view.height)
-            for i in range(len(images)):
-                if starts[i] < starts[i + 1] and not flag[0]:
-                    self._count(part, order, int(starts[i]), int(starts[i + 1]), counters, flag)
-                    self._paint(part, counters, images[i], flag)
+            boxes = [self._boxes(part, low, high) for low, high in zip(groups.low, groups.high, strict=True)]
+            cells = max(int(box[BASE, -1] + box[N_A, -1] * box[N_B, -1]) for box in boxes)
+            n, most = slices(int(sizes.max(initial=0))), max(size // slices(size) + 1 for size in [0, *sizes.tolist()])
+            counters = part.counters(n, self.view.height, cells, most)
+            for i in range(len(sizes)):
+                if not flag[0]:
+                    self._count(part, groups, i, boxes[i], counters, flag)
+                    self._paint(part, boxes[i], counters, images[i], flag)
 
-    def _count(self, part: Run, order: Any, begin: int, end: int, counters: Any, stop: Any) -> None:
-        block, height = self.block, self.view.height
-        n = max(1, min(len(counters[0]), (end - begin) // MIN_SLICE))
-        cuts = [begin + (end - begin) * i // n for i in range(n + 1)]
+    def _boxes(self, part: Run, low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Return the lowest row and the number of rows on both sides of each segment, and the place of its table."""
+        numbers, top = self.view.numbers, self.view.height - 1
+        inside = np.clip(np.stack([low[part.uses], high[part.uses]]).astype(np.float64), numbers[2], numbers[3])
+        rows = np.minimum((inside * numbers[6] + numbers[7]).astype(np.int32), top)
+        rows[:, rows[0] > rows[1]] = 0  # no sample here
+        rows[1] -= rows[0] - 1
+        boxes = np.stack([rows[0, :-1], rows[0, 1:], rows[1, :-1], rows[1, 1:], rows[1, 1:]])
+        boxes[:, part.segments[:, 2] != 0] = 1  # counted apart
+        boxes[BASE] = np.concatenate([[0], np.cumsum(boxes[N_A] * boxes[N_B])[:-1]])
+        return np.ascontiguousarray(boxes, np.int32)
+
+    def _count(self, part: Run, groups: Groups, i: int, boxes: Any, counters: Any, stop: Any) -> None:
+        block, begin, end = self.block, int(groups.starts[i]), int(groups.starts[i + 1])
+        n = slices(end - begin)
+        cuts = [begin + (end - begin) * k // n for k in range(n + 1)]
         run([
             (
                 count_pairs,
-                (block.raw, block.uv_per_bit, order, cuts[i], cuts[i + 1], block.shift, part.place, part.segments,
-                 part.window, height, *(table[i] for table in counters), stop),
+                (block.raw, block.uv_per_bit, groups.order, cuts[k], cuts[k + 1], block.shift, part.place,
+                 part.segments, part.window, self.view.height, boxes, *(table[k] for table in counters), stop),
             )
-            for i in range(n)
+            for k in range(n)
         ])  # fmt: skip
 
-    def _paint(self, part: Run, counters: Any, image: NDArray[np.int32], stop: Any) -> None:
+    def _paint(self, part: Run, boxes: Any, counters: Any, image: NDArray[np.int32], stop: Any) -> None:
         n = min(threads(), len(part.segments))
         cuts = [len(part.segments) * i // n for i in range(n + 1)]
         shared = np.zeros((n, self.view.height), np.int32)
         run([
             (
                 draw_segments,
-                (*counters, part.segments, part.tables, part.table_at, cuts[i], cuts[i + 1], bool(part.place[3]),
-                 self.view.height, image, shared[i], stop),
+                (*counters, boxes, part.segments, part.tables, part.table_at, cuts[i], cuts[i + 1],
+                 bool(part.place[3]), self.view.height, image, shared[i], stop),
             )
             for i in range(n)
         ])  # fmt: skip
         for i in range(n):
             image[:, part.segments[cuts[i], 0]] += shared[i]
+        counters[1][:, 0, 0] = 0
 
     def _plan(self) -> list[Run]:
         view, block = self.view, self.block
         left, right = view.x_range
         window = np.concatenate([view.numbers, [0.0, 1.0, 0.0]])  # cuts of the outer segments, start of the channel
-        limit = max(1, TABLE_BYTES // threads() // (8 * view.height * view.height))
+        limit = max(1, TABLE_BYTES // threads() // (2 * view.height * view.height))
         runs = []
         for channel in range(block.n_channels):
             runs += [self._run(channel, part, window) for part in self._visible(channel, left, right, limit)]
@@ -149,7 +166,9 @@ class Canvas:
             parts.append(table.reshape(-1))
         table_at = np.array([tables[length] for length in segments[:, 1].tolist()], np.int64)
         is_first = positions[0] == self.block.reach[0]
-        place = np.array([channel * n_samples, n_samples, positions[0], is_first], np.int64)
+        first, last = self.block.reach
+        column = channel * (last - first + 1) + positions[0] - first
+        place = np.array([channel * n_samples, n_samples, positions[0], is_first, column], np.int64)
         return Run(place, segments, window, np.concatenate(parts), table_at)
 
 

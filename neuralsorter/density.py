@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .block import View, as_block, check_view
 from .canvas import Canvas
-from .grouping import as_units, group
+from .grouping import as_units
 from .picture import Picture, Preview, alignment
 
 __all__ = ["Density", "Picture", "Preview", "View", "alignment", "density"]
@@ -81,9 +81,8 @@ def density(
     """
     block = as_block(waveforms, uv_per_bit)
     codes = as_units(unit, len(block.raw))
-    window = check_view(View(width, height, x_range, y_range), block)
-    canvas = Canvas(block, window)
-    units, order, starts = group(codes)
-    counts = np.zeros((len(units), height, width), np.int32)
-    canvas.draw(order, starts, counts)
-    return Density(counts, units, window.x_range, window.y_range)
+    groups = block.group(codes)
+    window = check_view(View(width, height, x_range, y_range), block, groups.y_range)
+    counts = np.zeros((len(groups.names), window.height, window.width), np.int32)
+    Canvas(block, window).draw(groups, counts)
+    return Density(counts, groups.names, window.x_range, window.y_range)

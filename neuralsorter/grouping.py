@@ -24,8 +24,8 @@ def as_units(unit: ArrayLike, n: int) -> NDArray[np.int32]:
     return np.ascontiguousarray(codes, np.int32)
 
 
-def group(codes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
-    """Return the sorted units, the events in the order of their unit (empty: as they are), and each unit's start."""
+def by_code(codes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return the sorted codes, the events in the order of their code (empty: as they are), and each code's start."""
     if not len(codes):
         return np.zeros(0, np.int64), NO_ORDER, np.zeros(1, np.int64)
     low, high = int(codes.min()), int(codes.max())

@@ -1,8 +1,8 @@
-"""Kernels that draw many waveforms at once: count the row pairs between two samples, then draw each pair once.
+"""Kernels that count waveforms between samples: how many go from row a to row b.
 
 All waveforms share their sample positions, so between two neighbouring samples a waveform is a pair of pixel rows
-(a, b). A line's shape depends on its rise b - a alone: pairs are counted in `pairs[segment, rise, a]`, and a whole
-run of start rows of one rise is added to a column with two vector operations on a difference array.
+(a, b), and pairs are few. The rows that occur on either side, known beforehand, are the segment's box. Counts are of 16
+bits, to stay in cache; a count that passes 65,535 starts anew and is noted in `passed`.
 
 Segments that leave the window start or end on its edge. They are counted by edge, column and other row: `entering`
 (from an edge to a row), `leaving` (from a row to an edge) and `through` (from one edge to the other).
@@ -18,85 +18,151 @@ from numpy.typing import NDArray
 
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
-STRIDE = 512  # events between two looks at the stop flag
+BATCH = 16  # events gathered at a time; the stop flag is looked at between two
+NO_SEGMENT = 4  # in place of a segment's cut
+LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
 
 
 @nb.njit(nogil=True, cache=True)
-def quantise(samples: Any, scale_uv: Any, window: Any, top: Any, rows: Any, lowest: Any, highest: Any) -> Any:
-    """Write the pixel row of each sample, clamped to the window, and its bounds; return 0 if all samples are inside."""
+def gather(
+    raw: Any, scale_uv: Any, order: Any, begin: int, n: int, shift: Any, place: NDArray[np.int64], samples: Any
+) -> None:
+    """Copy the samples of n events, and the one before, to `samples`, (n, n_segments + 2) in µV; NaN where none is.
+
+    Short loads from scattered rows overlap; spread over the counting they would be waited for one by one.
+    """
+    base, n_samples, position, is_first = place[0], place[1], place[2], place[3]
+    length = samples.shape[1]
+    for i in range(n):
+        event = order[begin + i] if order.shape[0] else begin + i
+        first = position - 1 - (shift[event] if shift.shape[0] else 0)
+        lo, hi = max(0, -first), min(length, n_samples - first)
+        to = samples[i]
+        if lo > 0 or hi < length:
+            to[:] = np.nan
+        if hi > lo:
+            source, target = raw[event, base + first + lo : base + first + hi], to[lo:hi]
+            for k in range(hi - lo):
+                target[k] = np.float32(source[k]) * scale_uv
+        if is_first == 1:  # nothing before it is missing
+            to[0] = to[1]
+
+
+@nb.njit(nogil=True, cache=True)
+def quantise(samples: Any, window: Any, top: Any, rows: Any) -> Any:
+    """Write the pixel row of each sample in µV, clamped to the window; return 0 if all samples are inside."""
     low, high, scale, offset = window[2], window[3], window[6], window[7]
     outside = np.int32(0)
-    for i in range(samples.shape[0]):
-        y = np.float64(np.float32(samples[i]) * scale_uv)
+    for i in range(rows.shape[0]):
+        y = np.float64(samples[i])
         inside = y if y >= low else low  # noqa: FURB136 - NaN becomes low too
         inside = inside if inside <= high else high  # noqa: FURB136
         outside |= np.int32(inside != y)
-        row = min(np.int32(inside * scale + offset), top)
-        rows[i] = row
-        lowest[i] = min(lowest[i], row)
-        highest[i] = max(highest[i], row)
+        rows[i] = min(np.int32(inside * scale + offset), top)
     return outside
 
 
 @nb.njit(nogil=True, cache=True)
-def encode(samples: Any, scale_uv: Any, window: NDArray[np.float64], rows: NDArray[np.int32]) -> None:
+def encode(samples: Any, window: Any, rows: Any) -> None:
     """Replace the rows of samples outside the window by BELOW, ABOVE or MISSING."""
     low, high = window[2], window[3]
-    for i in range(samples.shape[0]):
-        y = np.float64(np.float32(samples[i]) * scale_uv)
-        if y < low:
-            rows[i] = BELOW
-        elif y > high:
-            rows[i] = ABOVE
-        elif y != y:  # noqa: PLR0124 - NaN
-            rows[i] = MISSING
+    for i in range(rows.shape[0]):
+        y = np.float64(samples[i])
+        code = np.int32(BELOW) if y < low else np.int32(MISSING)
+        code = np.int32(ABOVE) if y > high else code
+        rows[i] = rows[i] if low <= y <= high else code
+
+
+@nb.njit(nogil=True, cache=True)
+def locate(left: Any, right: Any, across: Any, to: Any, nowhere: Any, index: Any) -> None:
+    """Write in which cell each pair of rows is counted."""
+    for s in range(index.shape[0]):
+        at = np.int32(np.int32(left[s] * across[s]) + np.int32(right[s] + to[s]))
+        index[s] = min(np.uint32(at), nowhere)
+
+
+@nb.njit(nogil=True, cache=True)
+def mark(before: Any, left: Any, right: Any, cut: Any, nowhere: Any, index: Any, marked: Any) -> None:
+    """Send segments with an end outside the window nowhere and mark those that need a closer look.
+
+    A segment is marked when it leaves the window, when the window's sides cut it, or when it begins a line because the
+    sample before it is missing.
+    """
+    for j in range(index.shape[0]):
+        a, b = left[j], right[j]
+        present = (a != MISSING) & (b != MISSING) & ((a != b) | (a >= 0)) & (cut[j] != NO_SEGMENT)
+        leaves = (a < 0) | (b < 0) | (cut[j] != 0)
+        marked[j] = present & (leaves | (before[j] == MISSING))
+        index[j] = nowhere if leaves else index[j]
+
+
+@nb.njit(nogil=True, cache=True)
+def tabulate(index: Any, length: int, nowhere: Any, pairs: Any, passed: Any) -> None:
+    """Count the cells in index; note those that pass 65,535."""
+    for j in range(index.shape[0]):
+        at = index[j]
+        count = np.uint16(pairs[at] + np.uint16(1))
+        pairs[at] = count
+        if count == 0 and at != nowhere:
+            passed[0, 0] += 1
+            passed[passed[0, 0], 0] = j % length
+            passed[passed[0, 0], 1] = at
+
+
+@nb.njit(nogil=True, cache=True)
+def tiled(values: Any, rest: Any) -> NDArray[np.int32]:
+    """Return the value of each segment, `rest` for the two samples of an event that begin none, for a whole batch."""
+    n = values.shape[0]
+    table = np.full((BATCH, n + 2), np.int32(rest), np.int32)
+    for i in range(BATCH):
+        table[i, :n] = values
+    return table.reshape(-1)
 
 
 @nb.njit(nogil=True, cache=True)
 def add_crossing(
+    s: int,
     x: float,
     y0: Any,
     y1: Any,
-    begins: bool,  # noqa: FBT001 - kernels take their arguments by place
+    begins: Any,
     window: NDArray[np.float64],
-    shape: NDArray[np.int64],
+    segments: NDArray[np.int64],
     height: int,
-    pairs: Any,
+    cut_pairs: Any,
     entering: Any,
     leaving: Any,
     through: Any,
     starts: Any,
 ) -> None:
-    """Count one segment that may leave the window, from (x, y0) to (x + 1, y1); `begins`: nothing ends at its start."""
-    visible, t0, t1 = clip(x, x + 1.0, y0, y1, window)
+    """Count a segment that may leave the window, from (x, y0) to (x + 1, y1); `begins`: nothing ends at its start."""
+    first, run, cut, width, top = segments[s, 0], segments[s, 1], segments[s, 2], segments[s, 3], height - 1
+    visible, t0, t1 = clip(x, x + 1.0, y0, y1, window, 0 if cut else 2)
     if not visible:
         return
     dy = y1 - y0
-    first, run = shape[0], shape[1]
     x0, v0 = (x + t0, y0 + t0 * dy) if t0 > 0 else (x, np.float64(y0))
     x1, v1 = (x + t1, y0 + t1 * dy) if t1 < 1 else (x + 1.0, np.float64(y1))
-    width, top = shape[3], height - 1
-    c0 = min(int(x0 * window[4] + window[5]), width - 1) - first
-    c1 = min(int(x1 * window[4] + window[5]), width - 1) - first
-    c0, c1 = min(max(c0, 0), run), min(max(c1, 0), run)
+    c0 = min(max(min(int(x0 * window[4] + window[5]), width - 1) - first, 0), run)
+    c1 = min(max(min(int(x1 * window[4] + window[5]), width - 1) - first, 0), run)
     r0 = min(max(int(v0 * window[6] + window[7]), 0), top)
     r1 = min(max(int(v1 * window[6] + window[7]), 0), top)
-    enters = t0 > window[8] if shape[2] & 1 else t0 > 0
-    leaves = t1 < window[9] if shape[2] & 2 else t1 < 1
+    enters = t0 > window[8] if cut & 1 else t0 > 0
+    leaves = t1 < window[9] if cut & 2 else t1 < 1
     if enters and leaves:
-        through[0 if r0 == 0 else 1, c0, c1] += 1
+        through[s, 0 if r0 == 0 else 1, c0, c1] += 1
     elif enters:
-        entering[0 if r0 == 0 else 1, c0, r1] += 1
+        entering[s, 0 if r0 == 0 else 1, c0, r1] += 1
     elif leaves:
-        leaving[0 if r1 == 0 else 1, c1, r0] += 1
-    else:
-        pairs[(r1 - r0 + top) * height + r0] += 1
-    if begins and t0 == 0 and not (run == 0 and r0 == r1 and not enters and not leaves and shape[2] == 0):
-        starts[r0] += 1
+        leaving[s, 0 if r1 == 0 else 1, c1, r0] += 1
+    else:  # only the window's side cuts it
+        cut_pairs[0 if cut & 1 else 1, r0, r1] += 1
+    if begins and t0 == 0:
+        starts[s, r0] += 1
 
 
 @nb.njit(nogil=True, cache=True)
-def count_pairs(  # noqa: C901, PLR0912 - one pass over the events, every branch an exit from the quick path
+def count_pairs(
     raw: Any,
     scale_uv: Any,
     order: NDArray[np.int32],
@@ -107,80 +173,61 @@ def count_pairs(  # noqa: C901, PLR0912 - one pass over the events, every branch
     segments: NDArray[np.int64],
     window: NDArray[np.float64],
     height: int,
+    boxes: NDArray[np.int32],
     pairs: Any,
+    passed: Any,
+    cut_pairs: Any,
     entering: Any,
     leaving: Any,
     through: Any,
     starts: Any,
     crossed: Any,
-    bounds: Any,
     stop: NDArray[np.int64],
 ) -> None:
-    """Count events `order[begin:end]` (rows begin to end if `order` is empty) on a run of neighbouring segments.
+    """Count events `order[begin:end]` (events begin to end if `order` is empty) on a run of neighbouring segments.
 
     raw (n, n_flat) int16 or float32; place: flat column of the channel's first sample, samples of the channel, first
     position (a sample number) of the run, whether the first segment is the line's first; segments (n, 4): first
     column, columns to the last, 1 and 2 for left and right ends cut by the window's sides, picture width; window:
-    left, right, low, high, x and y scale and offset, cut of the left and right end.
+    left, right, low, high, x and y scale and offset, cut of the left and right end, x of position 0; pairs: one cell
+    more than the boxes need, for pairs that are not counted there; passed (n, 2): segment and cell, passed[0, 0] is
+    how many.
     """
-    base, n_samples, position, is_first = place[0], place[1], place[2], place[3]
-    n_segments = segments.shape[0]
-    size, top, across = np.int32(2 * height - 1) * np.int32(height), np.int32(height - 1), np.int32(height)
-    flat = pairs.reshape(-1)
-    rows = np.empty(n_segments + 1, np.int32)
-    index = np.empty(n_segments, np.uint32)
-    cut = False
-    for s in range(n_segments):
-        cut |= segments[s, 2] != 0
-    for i in range(begin, end):
-        if (i - begin) % STRIDE == 0 and stop[0] != 0:
+    n, position = segments.shape[0], place[2]
+    length, top, nowhere = n + 2, np.int32(height - 1), np.uint32(pairs.shape[0] - 1)
+    samples, rows = np.empty((BATCH, length), np.float32), np.empty(BATCH * length, np.int32)
+    flat, index, marked = samples.reshape(-1), np.empty(BATCH * length, np.uint32), np.empty(BATCH * length, np.bool_)
+    across = tiled(boxes[N_B], 0)
+    to = tiled(boxes[BASE] - boxes[LOW_A] * boxes[N_B] - boxes[LOW_B], -(1 << 30))
+    cut = tiled(segments[:, 2], NO_SEGMENT)
+    any_cut = segments[:, 2].any()
+    for begin_batch in range(begin, end, BATCH):
+        if stop[0] != 0:
             return
-        event = order[i] if order.shape[0] else i
-        first = position - (shift[event] if shift.shape[0] else 0)
-        lo, hi = max(0, -first), min(n_segments + 1, n_samples - first)
-        if hi <= lo:
+        m = min(BATCH, end - begin_batch)
+        size = m * length - 2  # the batch as one long line: segment j goes from sample j + 1 to j + 2
+        gather(raw, scale_uv, order, begin_batch, m, shift, place, samples)
+        outside = quantise(flat[: size + 2], window, top, rows[: size + 2])
+        left, right = rows[1 : size + 1], rows[2 : size + 2]
+        locate(left, right, across[:size], to[:size], nowhere, index[:size])
+        closer = outside != 0 or any_cut
+        if closer:
+            encode(flat[: size + 2], window, rows[: size + 2])
+            mark(rows[:size], left, right, cut[:size], nowhere, index[:size], marked[:size])
+        tabulate(index[:size], length, nowhere, pairs, passed)
+        if not closer:
             continue
-        before_missing = first + lo == 0
-        if first + lo > 0:
-            y = raw[event, base + first + lo - 1]
-            before_missing = y != y  # noqa: PLR0124 - NaN
-        samples = raw[event, base + first + lo : base + first + hi]
-        outside = quantise(samples, scale_uv, window, top, rows[lo:hi], bounds[0, lo:hi], bounds[1, lo:hi])
-        whole = lo == 0 and hi == n_segments + 1 and (is_first == 1 or not before_missing)
-        if outside == 0 and whole and not cut:
-            for s in range(n_segments):
-                index[s] = np.uint32(rows[s + 1] * across - rows[s] * top + top * across + np.int32(s) * size)
-            for s in range(n_segments):
-                flat[index[s]] += 1
-            continue
-        if outside != 0:
-            encode(samples, scale_uv, window, rows[lo:hi])
-        for s in range(lo, hi - 1):
-            a, b = rows[s], rows[s + 1]
-            begins = before_missing and not (is_first == 1 and s == 0) and (segments[s, 2] & 1) == 0
-            before_missing = a == MISSING
-            if MISSING in (a, b) or (a == b and a < 0):
+        for j in range(size):
+            if not marked[j]:
                 continue
-            if a >= 0 and b >= 0 and segments[s, 2] == 0:
-                flat[s * size + (b - a + top) * across + a] += 1
-                if begins and (segments[s, 1] > 0 or a != b):
+            s, a, b = j % length, left[j], right[j]
+            begins = rows[j] == MISSING and (cut[j] & 1) == 0
+            if a >= 0 and b >= 0 and cut[j] == 0:
+                if segments[s, 1] > 0 or a != b:
                     starts[s, a] += 1
                 continue
             crossed[s] = 1
-            y0 = np.float32(samples[s - lo]) * scale_uv
-            y1 = np.float32(samples[s - lo + 1]) * scale_uv
-            x = np.float64(position + s) + window[10]
             add_crossing(
-                x,
-                y0,
-                y1,
-                begins,
-                window,
-                segments[s],
-                height,
-                pairs[s],
-                entering[s],
-                leaving[s],
-                through[s],
-                starts[s],
-            )
+                s, np.float64(position + s) + window[10], flat[j + 1], flat[j + 2], begins, window, segments, height,
+                cut_pairs, entering, leaving, through, starts
+            )  # fmt: skip

@@ -11,6 +11,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from .paircounts import BASE, LOW_A, LOW_B, N_A, N_B
 from .rasterlines import column_rows
 
 CHUNK = 64  # start rows tested and drawn together
@@ -54,58 +55,99 @@ def draw_crossings(
 
 
 @nb.njit(nogil=True, cache=True)
-def draw_pairs(  # noqa: C901 - three nested loops, the innermost of vectors
-    difference: Any, pairs: Any, table: Any, bounds: Any, height: int, run: int, with_start: Any, cut: Any
-) -> None:
-    """Draw and clear the pairs of one pair of samples; pairs[(rise + height - 1) * height + a].
-
-    bounds (2, 2): lowest and highest row of the left and of the right sample.
-    """
-    low, high = bounds[0, 0], bounds[1, 0] + 1
-    low_right, high_right = bounds[0, 1], bounds[1, 1] + 1
-    if cut:  # the ends lie between the two samples
-        low, high = min(low, low_right), max(high, high_right)
-        low_right, high_right = low, high
-    for rise in range(low_right - high + 1, high_right - low):
-        line = rise + height - 1
-        row = pairs[line * height : (line + 1) * height]
-        stop = min(high, height - rise)
-        within = run == 0 and rise == 0  # one pixel; drawn once unless the window's side cuts it
-        begins = with_start and (cut or not within)
-        for a in range(max(low, -rise), stop, CHUNK):
-            b = min(a + CHUNK, stop)
-            weights = row[a:b]
-            any_weight = np.int32(0)
-            for i in range(b - a):
-                any_weight |= weights[i]
-            if any_weight == 0:
-                continue
-            for column in range(run + 1):
-                first, last = table[0, line, column], table[1, line, column]
-                if first > last or (within and cut):
-                    continue
-                up = difference[column, a + first : b + first]
-                down = difference[column, a + last + 1 : b + last + 1]
-                for i in range(b - a):
-                    up[i] += weights[i]
-                for i in range(b - a):
-                    down[i] -= weights[i]
-            if begins:
-                for i in range(b - a):
-                    difference[0, a + i] += weights[i]
-                    difference[0, a + i + 1] -= weights[i]
-            weights[:] = 0
+def add_lines(difference: Any, weights: Any, a: int, table: Any, line: int) -> None:
+    """Add lines of one rise (table row `line`) from rows a, a + 1, ..., each with its weight."""
+    n = weights.shape[0]
+    for column in range(table.shape[2]):
+        first, last = table[0, line, column], table[1, line, column]
+        if first > last:
+            continue
+        up = difference[column, a + first : a + first + n]
+        for i in range(n):
+            up[i] += weights[i]
+        down = difference[column, a + last + 1 : a + last + 1 + n]
+        for i in range(n):
+            down[i] -= weights[i]
 
 
 @nb.njit(nogil=True, cache=True)
-def draw_segments(  # noqa: C901
+def add_starts(difference: Any, weights: Any, a: int) -> None:
+    """Add the start pixels of lines from rows a, a + 1, ..., each with its weight."""
+    for i in range(weights.shape[0]):
+        difference[0, a + i] += weights[i]
+    for i in range(weights.shape[0]):
+        difference[0, a + i + 1] -= weights[i]
+
+
+@nb.njit(nogil=True, cache=True)
+def span(counts: Any) -> tuple[int, int]:
+    """Return the first and last column of a table that has counts, (n, -1) if none has."""
+    first, last = counts.shape[1], -1
+    for a in range(counts.shape[0]):
+        row = counts[a]
+        some = row[0]
+        for b in range(row.shape[0]):
+            some |= row[b]
+        if some == 0:
+            continue
+        b = 0
+        while b < first and row[b] == 0:
+            b += 1
+        first = min(first, b)
+        b = row.shape[0] - 1
+        while b > last and row[b] == 0:
+            b -= 1
+        last = max(last, b)
+    return first, last
+
+
+@nb.njit(nogil=True, cache=True)
+def draw_pairs(difference: Any, counts: Any, low: int, offset: int, table: Any, with_start: Any, cut: Any) -> None:
+    """Draw and clear pairs of rows: counts[i, j] go from row low + i to row low + i + (j - i) + offset."""
+    n_a, no_rise = counts.shape[0], table.shape[1] // 2
+    weights = np.empty(CHUNK, np.int32)
+    for a0 in range(0, n_a, CHUNK):
+        a1 = min(a0 + CHUNK, n_a)
+        first, last = span(counts[a0:a1])
+        for diagonal in range(first - a1 + 1, last - a0 + 1):
+            begin, end = max(a0, first - diagonal), min(a1, last - diagonal + 1)
+            some = np.int32(0)
+            for i in range(end - begin):
+                weights[i] = counts[begin + i, begin + i + diagonal]
+                some |= weights[i]
+            if some == 0:
+                continue
+            line = diagonal + offset + no_rise
+            pixel = table.shape[2] == 1 and line == no_rise  # drawn once, unless the window's side cuts it
+            if not (pixel and cut):
+                add_lines(difference, weights[: end - begin], low + begin, table, line)
+            if with_start and (cut or not pixel):
+                add_starts(difference, weights[: end - begin], low + begin)
+        if last >= 0:
+            counts[a0:a1] = 0
+
+
+@nb.njit(nogil=True, cache=True)
+def draw_passed(difference: Any, passed: Any, s: int, box: Any, run: int, with_start: Any) -> None:
+    """Draw the 65,536 waveforms of each pair of rows whose count has started anew."""
+    for i in range(1, passed[0, 0] + 1):
+        if passed[i, 0] == s:
+            at = passed[i, 1] - box[BASE]
+            a, b = at // box[N_B] + box[LOW_A], at % box[N_B] + box[LOW_B]
+            add_line(difference, 0, a, run, b, 65_536, with_start or (run == 0 and a == b))
+
+
+@nb.njit(nogil=True, cache=True)
+def draw_segments(
     pairs: Any,
+    passed: Any,
+    cut_pairs: Any,
     entering: Any,
     leaving: Any,
     through: Any,
     starts: Any,
     crossed: Any,
-    bounds: Any,
+    boxes: NDArray[np.int32],
     segments: NDArray[np.int64],
     tables: NDArray[np.int32],
     table_at: NDArray[np.int64],
@@ -126,29 +168,36 @@ def draw_segments(  # noqa: C901
     for s in range(begin, end):
         if stop[0] != 0:
             return
-        column, run = segments[s, 0], segments[s, 1]
+        column, run, cut, box = segments[s, 0], segments[s, 1], segments[s, 2], boxes[:, s]
         table = tables[table_at[s] : table_at[s] + 2 * (2 * height - 1) * (run + 1)]
         table = table.reshape((2, 2 * height - 1, run + 1))
-        with_start = (is_first and s == 0) or (segments[s, 2] & 1) != 0
+        with_start = (is_first and s == 0) or (cut & 1) != 0
         difference = np.zeros((run + 1, height + 1), np.int32)
         for t in range(pairs.shape[0]):
-            cut = segments[s, 2] != 0
-            draw_pairs(difference, pairs[t, s], table, bounds[t, :, s : s + 2], height, run, with_start, cut)
-            for a in range(height):
-                if starts[t, s, a]:
-                    difference[0, a] += starts[t, s, a]
-                    difference[0, a + 1] -= starts[t, s, a]
-                    starts[t, s, a] = 0
+            counts = pairs[t, box[BASE] : box[BASE] + box[N_A] * box[N_B]].reshape((box[N_A], box[N_B]))
+            draw_pairs(difference, counts, box[LOW_A], box[LOW_B] - box[LOW_A], table, with_start, False)
+            draw_passed(difference, passed[t], s, box, run, with_start)
+            if cut:
+                draw_pairs(difference, cut_pairs[t, 0 if cut & 1 else 1], 0, 0, table, with_start, True)
+            add_starts(difference, starts[t, s], 0)
+            starts[t, s] = 0
             if crossed[t, s]:
                 crossed[t, s] = 0
                 draw_crossings(difference, entering[t, s], leaving[t, s], through[t, s], run, height - 1, with_start)
-        sums = np.zeros(run + 1, np.int32)
-        for a in range(height):
-            for c in range(run + 1):
-                sums[c] += difference[c, a]
-            if column > own:
-                image[a, column] += sums[0]
-            else:
-                shared[a] += sums[0]
-            for c in range(1, run + 1):
-                image[a, column + c] += sums[c]
+        integrate(difference, image, shared, column, column > own)
+
+
+@nb.njit(nogil=True, cache=True)
+def integrate(difference: Any, image: Any, shared: Any, column: int, own: Any) -> None:
+    """Add a difference array, summed up, to the columns of an image; its first column to `shared` unless it is own."""
+    columns = difference.shape[0]
+    sums = np.zeros(columns, np.int32)
+    for a in range(image.shape[0]):
+        for c in range(columns):
+            sums[c] += difference[c, a]
+        if own:
+            image[a, column] += sums[0]
+        else:
+            shared[a] += sums[0]
+        for c in range(1, columns):
+            image[a, column + c] += sums[c]

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .block import Block, View, as_block, check_view
 from .errors import DataError
+from .grouping import NO_ORDER
 from .pixelpicking import pick_pixels
 from .regions import strips_of
-from .threads import MIN_SLICE, run, threads
+from .threads import run, slices
 
 Mask = NDArray[np.bool_]
 
@@ -104,22 +105,22 @@ def _positions(polygon: ArrayLike, sampling_rate: float, pre_samples: int) -> ND
     return points
 
 
-def _rows(among: ArrayLike | None, n: int) -> NDArray[np.int64] | None:
+def _rows(among: ArrayLike | None, n: int) -> NDArray[np.int32] | None:
     if among is None:
         return None
     rows = np.asarray(among)
     if rows.dtype == bool:
         if rows.shape != (n,):
             raise DataError(f"among must be rows or a mask with one value per waveform, ({n},). Got {rows.shape}.")
-        return np.flatnonzero(rows)
+        return np.flatnonzero(rows).astype(np.int32)
     rows = rows.astype(np.int64)
     if len(rows) and not (rows.min() >= 0 and rows.max() < n):
         raise DataError(f"among must hold rows from 0 to {n - 1}. Got {rows.min()} to {rows.max()}.")
-    return rows
+    return rows.astype(np.int32)
 
 
 def _pick_channel(
-    block: Block, channel: int, region: NDArray[np.float64], rows: NDArray[np.int64] | None, hit: Mask
+    block: Block, channel: int, region: NDArray[np.float64], rows: NDArray[np.int32] | None, hit: Mask
 ) -> None:
     start = channel * (block.n_samples + 1)
     first, last = block.reach
@@ -129,9 +130,9 @@ def _pick_channel(
     if strips is None:
         return
     n = len(block) if rows is None else len(rows)
-    k = max(1, min(threads(), n // MIN_SLICE))
+    k = slices(n)
     cuts = [n * i // k for i in range(k + 1)]
-    order = np.zeros(0, np.int64) if rows is None else rows
+    order = NO_ORDER if rows is None else rows
     place = np.array([channel * block.n_samples, block.n_samples, strips.first], np.int64)
     run([
         (meets, (block.raw, block.uv_per_bit, order, cuts[i], cuts[i + 1], block.shift, place, *strips[1:], hit))
@@ -159,7 +160,7 @@ def meets_part(a: float, b: float, upper: Any, lower: Any) -> bool:
 def meets(
     raw: Any,
     scale_uv: Any,
-    order: NDArray[np.int64],
+    order: NDArray[np.int32],
     begin: int,
     end: int,
     shift: NDArray[np.int16],

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .block import View, Window, as_block, check_view
+from .block import Groups, View, Window, as_block, check_view
 from .canvas import Canvas
 from .errors import DataError
-from .grouping import NO_ORDER, as_units, group
+from .grouping import as_units
 from .scanning import furthest
 
 Image = NDArray[np.int32]
@@ -64,6 +64,7 @@ class Picture:
         self._unit = as_units(unit, len(self._block)).copy()
         self._canvas: Canvas | None = None
         self._images: dict[int, Image] = {}
+        self._groups: Groups | None = None
         self._lock = threading.Lock()  # guards the flag of what runs
         self._stop = np.zeros(1, np.int64)
 
@@ -96,10 +97,12 @@ class Picture:
         """Draw everything in a window; return False, and leave `images` as they were, when cancelled."""
         stop = self._begin()
         canvas = self._canvas
-        checked = check_view(view, self._block)
+        if self._groups is None:
+            self._groups = self._block.group(self._unit)
+        checked = check_view(view, self._block, self._groups.y_range)
         if canvas is None or canvas.view != checked:
             canvas = Canvas(self._block, checked)
-        images = self._draw(canvas, self._unit, None, stop)
+        images = self._draw(canvas, self._groups, stop)
         if images is None:
             return False
         self._canvas, self._images = canvas, images
@@ -128,11 +131,13 @@ class Picture:
         moved = old != new
         index, old, new = index[moved], old[moved], new[moved]
         self._unit[index] = new
+        self._groups = None
         if not len(index) or self._canvas is None:
             return set()
         moves = old.astype(np.int64) << 32 | new.astype(np.int64)
         _, codes = np.unique(moves, return_inverse=True)
-        drawn = self._draw(self._canvas, codes.astype(np.int32), index.astype(np.int32), np.zeros(1, np.int64)) or {}
+        groups = self._block.group(codes.astype(np.int32), index.astype(np.int32))
+        drawn = self._draw(self._canvas, groups, np.zeros(1, np.int64)) or {}
         images = dict(self._images)
         for code, change in drawn.items():
             member = int(np.argmax(codes == code))
@@ -153,7 +158,8 @@ class Picture:
         stop = self._begin()
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index
-        drawn = self._draw(self._canvas, np.zeros(len(index), np.int32), index.astype(np.int32), stop)
+        groups = self._block.group(np.zeros(len(index), np.int32), index.astype(np.int32))
+        drawn = self._draw(self._canvas, groups, stop)
         if drawn is None:
             return None
         view = self._canvas.view
@@ -166,8 +172,9 @@ class Picture:
         stop = self._begin()
         n = max(1, round(len(self) * fraction)) if len(self) else 0
         rows = np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)).astype(np.int32)
-        canvas = Canvas(self._block, check_view(view, self._block))
-        images = self._draw(canvas, self._unit[rows], rows, stop)
+        groups = self._block.group(self._unit[rows], rows)
+        canvas = Canvas(self._block, check_view(view, self._block, groups.y_range))
+        images = self._draw(canvas, groups, stop)
         return None if images is None else Preview(MappingProxyType(images), n)
 
     def _begin(self) -> NDArray[np.int64]:
@@ -175,16 +182,11 @@ class Picture:
             self._stop = np.zeros(1, np.int64)
             return self._stop
 
-    def _draw(
-        self, canvas: Canvas, codes: NDArray[np.int32], rows: NDArray[np.int32] | None, stop: NDArray[np.int64]
-    ) -> dict[int, Image] | None:
-        """Return the images of the waveforms at `rows` (None: all) by code, or None when stopped."""
-        units, order, starts = group(codes)
-        if rows is not None:
-            order = rows[order] if len(order) else rows
-        images = [np.zeros((canvas.view.height, canvas.view.width), np.int32) for _ in units]
-        canvas.draw(order if len(codes) else NO_ORDER, starts, images, stop)
-        return None if stop[0] else dict(zip(units.tolist(), images, strict=True))
+    def _draw(self, canvas: Canvas, groups: Groups, stop: NDArray[np.int64]) -> dict[int, Image] | None:
+        """Return the images of groups by name, or None when stopped."""
+        images = [np.zeros((canvas.view.height, canvas.view.width), np.int32) for _ in groups.names]
+        canvas.draw(groups, images, stop)
+        return None if stop[0] else dict(zip(groups.names.tolist(), images, strict=True))
 
 
 def alignment(waveforms: ArrayLike, pre_samples: int, at: str = "trough") -> NDArray[Any]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from .block import Block, Window
 from .canvas import Canvas
-from .paircounts import encode, quantise
+from .grouping import NO_ORDER
+from .paircounts import BATCH, encode, gather, quantise
 from .rasterlines import MISSING, clip, column_rows
 from .regions import height_at
-from .threads import MIN_SLICE, run, threads
+from .threads import run, slices
 
 UNKNOWN, MISS, HIT = 0, 1, 2  # what is known of a pair of rows
 
@@ -22,7 +23,7 @@ def pick_pixels(
     block: Block,
     window: Window,
     region: NDArray[np.float64],
-    rows: NDArray[np.int64] | None,
+    rows: NDArray[np.int32] | None,
     hit: NDArray[np.bool_],
 ) -> None:
     """Set hit for the waveforms that have a pixel in a region, (k, 2) of position and µV, of a window."""
@@ -30,16 +31,16 @@ def pick_pixels(
     columns = np.flatnonzero(filled[:, -1])
     if not len(columns):
         return
-    order = np.zeros(0, np.int64) if rows is None else rows
+    order = NO_ORDER if rows is None else rows
     n = len(block) if rows is None else len(rows)
-    k = max(1, min(threads(), n // MIN_SLICE))
+    k = slices(n)
     cuts = [n * i // k for i in range(k + 1)]
     for part in Canvas(block, window).runs:
         right = part.segments[:, 0] + part.segments[:, 1]
         under = np.flatnonzero((right >= columns[0]) & (part.segments[:, 0] <= columns[-1]))
         if not len(under):
             continue
-        place = part.place + np.array([0, 0, under[0], 0])
+        place = part.place + np.array([0, 0, under[0], 0, 0])
         segments = part.segments[under[0] : under[-1] + 1]
         known = np.zeros((len(segments), (2 * window.height - 1) * window.height), np.uint8)
         run([
@@ -78,7 +79,7 @@ def fill(  # noqa: C901 - inside and outline
         bx, by = region[(e + 1) % k]
         if bx < ax:
             ax, ay, bx, by = bx, by, ax, ay
-        visible, t0, t1 = clip(ax, bx, ay, by, window)
+        visible, t0, t1 = clip(ax, bx, ay, by, window, 0)
         if not visible:
             continue
         c0, r0 = pixel(ax + t0 * (bx - ax), ay + t0 * (by - ay), window, width, height)
@@ -117,7 +118,7 @@ def line_touches(filled: NDArray[np.int32], c0: int, r0: int, c1: int, r1: int) 
 @nb.njit(nogil=True, cache=True)
 def cut_touches(filled: NDArray[np.int32], x: float, y0: Any, y1: Any, window: NDArray[np.float64]) -> bool:
     """Return whether the visible part of a segment that leaves the window has a pixel in the region."""
-    visible, t0, t1 = clip(x, x + 1.0, y0, y1, window)
+    visible, t0, t1 = clip(x, x + 1.0, y0, y1, window, 0)
     if not visible:
         return False
     width, height, dy = filled.shape[0], filled.shape[1] - 1, y1 - y0
@@ -127,10 +128,10 @@ def cut_touches(filled: NDArray[np.int32], x: float, y0: Any, y1: Any, window: N
 
 
 @nb.njit(nogil=True, cache=True)
-def touches(  # noqa: C901 - one pass over the events
+def touches(
     raw: Any,
     scale_uv: Any,
-    order: NDArray[np.int64],
+    order: NDArray[np.int32],
     begin: int,
     end: int,
     shift: NDArray[np.int16],
@@ -142,38 +143,26 @@ def touches(  # noqa: C901 - one pass over the events
     hit: NDArray[np.bool_],
 ) -> None:
     """Set hit for the events order[begin:end] (or begin to end) that have a pixel in the region."""
-    base, n_samples, position = place[0], place[1], place[2]
-    n_segments, height = len(segments), filled.shape[1] - 1
-    rows = np.empty(n_segments + 1, np.int32)
-    bounds = np.zeros((2, n_segments + 1), np.int32)
+    n, height = len(segments), filled.shape[1] - 1
+    samples, rows = np.empty((BATCH, n + 2), np.float32), np.empty(n + 2, np.int32)
     for i in range(begin, end):
-        event = order[i] if len(order) else i
-        if hit[event]:
-            continue
-        first = position - (shift[event] if len(shift) else 0)
-        lo, hi = max(0, -first), min(n_segments + 1, n_samples - first)
-        if hi - lo < 2:
-            continue
-        samples = raw[event, base + first + lo : base + first + hi]
-        outside = quantise(
-            samples, scale_uv, window, np.int32(height - 1), rows[lo:hi], bounds[0, lo:hi], bounds[1, lo:hi]
-        )
-        if outside != 0:
-            encode(samples, scale_uv, window, rows[lo:hi])
-        for s in range(lo, hi - 1):
-            a, b = rows[s], rows[s + 1]
+        own = samples[(i - begin) % BATCH]
+        if (i - begin) % BATCH == 0:
+            gather(raw, scale_uv, order, i, min(BATCH, end - i), shift, place, samples)
+        if quantise(own, window, np.int32(height - 1), rows) != 0:
+            encode(own, window, rows)
+        for s in range(n):
+            a, b = rows[s + 1], rows[s + 2]
             if MISSING in (a, b) or (a == b and a < 0):
                 continue
             if a < 0 or b < 0 or segments[s, 2] != 0:
-                y0, y1 = np.float32(samples[s - lo]) * scale_uv, np.float32(samples[s - lo + 1]) * scale_uv
-                if cut_touches(filled, np.float64(position + s) + window[10], y0, y1, window):
-                    hit[event] = True
-                    break
-                continue
-            pair = (b - a + height - 1) * height + a
-            if known[s, pair] == UNKNOWN:
-                c0, c1 = segments[s, 0], segments[s, 0] + segments[s, 1]
-                known[s, pair] = HIT if line_touches(filled, c0, a, c1, b) else MISS
-            if known[s, pair] == HIT:
-                hit[event] = True
+                found = cut_touches(filled, np.float64(place[2] + s) + window[10], own[s + 1], own[s + 2], window)
+            else:
+                pair = (b - a + height - 1) * height + a
+                if known[s, pair] == UNKNOWN:
+                    c0, c1 = segments[s, 0], segments[s, 0] + segments[s, 1]
+                    known[s, pair] = HIT if line_touches(filled, c0, a, c1, b) else MISS
+                found = known[s, pair] == HIT
+            if found:
+                hit[order[i] if len(order) else i] = True
                 break

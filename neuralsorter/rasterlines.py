@@ -13,13 +13,16 @@ BELOW, ABOVE, MISSING = -1, -2, -3  # row codes of a sample that has no pixel ro
 
 @nb.njit(nogil=True, cache=True)
 def clip(  # noqa: C901 - four sides
-    x0: float, x1: float, y0: Any, y1: Any, window: NDArray[np.float64]
+    x0: float, x1: float, y0: Any, y1: Any, window: NDArray[np.float64], first_side: int
 ) -> tuple[bool, float, float]:
-    """Clip a segment (Liang and Barsky): whether it is visible, and its visible part from t0 to t1 of its length."""
+    """Clip a segment (Liang and Barsky): whether it is visible, and its visible part from t0 to t1 of its length.
+
+    first_side: 0, or 2 for a segment known to lie between the window's left and right.
+    """
     left, right, low, high = window[0], window[1], window[2], window[3]
     t0, t1, visible = 0.0, 1.0, True
     dx, dy = x1 - x0, y1 - y0
-    for side in range(4):
+    for side in range(first_side, 4):
         if side == 0:
             p, q = -dx, x0 - left
         elif side == 1:

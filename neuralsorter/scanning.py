@@ -27,17 +27,37 @@ def order_by_unit(codes: NDArray[np.int32], low: int, high: int) -> tuple[NDArra
 
 
 @nb.njit(nogil=True, cache=True)
-def extremes(raw: Any, scale_uv: Any) -> tuple[float, float]:
-    """Return the lowest and highest value in µV, infinities the wrong way round if there is none."""
-    low = np.full(raw.shape[1], np.float32(np.inf), np.float32)
-    high = np.full(raw.shape[1], np.float32(-np.inf), np.float32)
-    for i in range(raw.shape[0]):
-        samples = raw[i]
-        for k in range(samples.shape[0]):
-            y = np.float32(samples[k]) * scale_uv
-            low[k] = y if y < low[k] else low[k]  # noqa: FURB136 - NaN is passed over
-            high[k] = y if y > high[k] else high[k]  # noqa: FURB136
-    return np.float64(np.min(low)), np.float64(np.max(high))
+def extremes(
+    raw: Any,
+    scale_uv: Any,
+    rows: NDArray[np.int32],
+    groups: NDArray[np.int32],
+    begin: int,
+    end: int,
+    shift: NDArray[np.int16],
+    reach: NDArray[np.int64],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+) -> None:
+    """Lower `low` and raise `high`, (n_groups, n_channels * n_positions) in µV, to hold the events rows[begin:end].
+
+    rows: events begin to end if empty; groups: group of each in turn, all in group 0 if empty; reach: samples of a
+    channel, its positions, the first position.
+    """
+    n_samples, n_positions, first = reach[0], reach[1], reach[2]
+    n_channels = raw.shape[1] // max(n_samples, 1)
+    for i in range(begin, end):
+        event = rows[i] if rows.shape[0] else i
+        group = groups[i] if groups.shape[0] else 0
+        at = (shift[event] if shift.shape[0] else 0) - first
+        for channel in range(n_channels):
+            samples = raw[event, channel * n_samples : (channel + 1) * n_samples]
+            lowest = low[group, channel * n_positions + at : channel * n_positions + at + n_samples]
+            highest = high[group, channel * n_positions + at : channel * n_positions + at + n_samples]
+            for k in range(samples.shape[0]):
+                y = np.float32(samples[k]) * scale_uv
+                lowest[k] = y if y < lowest[k] else lowest[k]  # noqa: FURB136 - NaN is passed over
+                highest[k] = y if y > highest[k] else highest[k]  # noqa: FURB136
 
 
 @nb.njit(nogil=True, cache=True)

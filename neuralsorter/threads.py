@@ -27,3 +27,8 @@ def run(tasks: list[tuple[Any, tuple[Any, ...]]]) -> list[Any]:
         return [function(*arguments) for function, arguments in tasks]
     waiting: list[Future[Any]] = [_pool(os.getpid()).submit(function, *args) for function, args in tasks]
     return [future.result() for future in waiting]
+
+
+def slices(n: int) -> int:
+    """Return into how many slices, one per thread, n events are worth cutting."""
+    return max(1, min(threads(), n // MIN_SLICE))
