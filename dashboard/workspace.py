@@ -68,6 +68,7 @@ class Workspace(param.Parameterized):
             project.param.watch(lambda _: on_page(self._document, self._edited), "edit"),
             project.param.watch(lambda event: on_page(self._document, lambda: self._failed(event.new)), "failure"),
         ]
+        focus.param.watch(lambda *_: self.remember(), ["experiment", "channel", "unit"])
         self.param.update(project=project, focus=focus, probability=None, edits=self.edits + 1)
         noun = "experiment" if len(project.experiments) == 1 else "experiments"
         held = f" Watch only: {project.holder or 'the folder cannot be written'}." if project.read_only else ""
