@@ -105,7 +105,7 @@ def record_import(journal: Journal, number: int, experiment: Experiment) -> Acti
 
 def imports(journal: Journal) -> list[dict[str, Any]]:
     """Return what the journal knows of each experiment, in order."""
-    return [json.loads(a.params) for a in journal.actions() if a.kind == "import"]
+    return [json.loads(a.params) for a in journal.imports()]
 
 
 def open_journal(folder: Path, writer: WriterLock | None) -> tuple[Journal, str]:

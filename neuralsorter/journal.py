@@ -20,7 +20,9 @@ from .schema import (
     ROOT_HASH,
     SCHEMA,
     Block,
+    Codes,
     JournalDamagedError,
+    Rows,
     action_of,
     chain,
     check_format,
@@ -28,6 +30,7 @@ from .schema import (
     pack,
     params_to_json,
     unpack,
+    unpack_after,
 )
 
 SESSION = uuid.uuid4().hex[:12]
@@ -37,6 +40,8 @@ INSERT_ACTION = f"INSERT INTO action({ACTION_FIELDS}, hash) VALUES({', '.join('?
 INSERT_BLOCK = f"INSERT INTO edit(action, {BLOCK_FIELDS}) VALUES({', '.join('?' * 8)})"
 INSERT_MARK = "INSERT INTO mark(action, kind, channel, unit, old, new) VALUES(?, ?, ?, ?, ?, ?)"
 _ACTIONS = f"SELECT {ACTION_FIELDS} FROM action WHERE id > ? ORDER BY id"  # noqa: S608
+_ACTION = f"SELECT {ACTION_FIELDS} FROM action WHERE id = ?"  # noqa: S608
+_IMPORTS = f"SELECT {ACTION_FIELDS} FROM action WHERE kind = 'import' ORDER BY id"  # noqa: S608
 _BLOCKS_OF_ACTION = f"SELECT {BLOCK_FIELDS} FROM edit WHERE action = ? ORDER BY experiment, channel"  # noqa: S608
 _BLOCKS_OF_CHANNEL = (
     f"SELECT action, {BLOCK_FIELDS} FROM edit WHERE channel = ? AND action > ? AND action <= ?"  # noqa: S608
@@ -157,6 +162,19 @@ class Journal:
         """Return the actions with a number above `after`, oldest first."""
         return [action_of(row) for row in self._all(_ACTIONS, after)]
 
+    def imports(self) -> list[Action]:
+        """Return the imports, oldest first."""
+        return [action_of(row) for row in self._all(_IMPORTS)]
+
+    def action(self, number: int) -> Action | None:
+        """Return one action, or None."""
+        rows = self._all(_ACTION, number)
+        return action_of(rows[0]) if rows else None
+
+    def steps(self, after: int = 0) -> list[tuple[int, str, int | None]]:
+        """Return number, kind and target of the actions after one, oldest first."""
+        return self._all("SELECT id, kind, target FROM action WHERE id > ? ORDER BY id", after)
+
     def find(self, uid: bytes) -> int | None:
         """Return the number of the action that was appended with `uid`."""
         rows = self._all("SELECT id FROM action WHERE uid = ?", uid)
@@ -170,6 +188,11 @@ class Journal:
         """Yield (action, what it changed) for one channel, oldest first."""
         for action, *row in self._all(_BLOCKS_OF_CHANNEL, channel, after, self.head if upto is None else upto):
             yield action, unpack(action, tuple(row))
+
+    def codes_of(self, channel: int, upto: int | None = None) -> Iterator[tuple[int, int, Rows, Codes]]:
+        """Yield (action, experiment, rows, codes after it) for one channel, oldest first: what a replay needs."""
+        for action, *row in self._all(_BLOCKS_OF_CHANNEL, channel, 0, self.head if upto is None else upto):
+            yield action, *unpack_after(action, tuple(row))
 
     def marks(self, after: int = 0, upto: int | None = None) -> Iterator[tuple[int, Mark, str, str]]:
         """Yield (action, mark, old text, new text), oldest first."""
@@ -216,7 +239,7 @@ class Journal:
         with self._lock:
             self._db.close()
 
-    def _all(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    def _all(self, query: str, *values: Any) -> list[Any]:
         with self._lock:
             try:
                 return self._db.execute(query, values).fetchall()

@@ -42,7 +42,7 @@ class Keeping(Timeline):
             return self._catch_up()
 
     def _catch_up(self) -> int:
-        new = self._journal.actions(len(self._history.actions))
+        new = self._journal.actions(self._history.head)
         for action in new:
             if action.kind == "import":
                 self._see_import(action)
@@ -84,10 +84,10 @@ class Keeping(Timeline):
             raise ProjectError(f"{folder}: it exists already. Choose another name.")
         with self._lock, new_folder(folder) as partial:
             first = 0
-            while (action := self._history.get(first + 1)) is not None and action.kind == "import":
+            while (action := self._journal.action(first + 1)) is not None and action.kind == "import":
                 first += 1  # what the project was made from belongs to each of its branches
             upto = max(number, first)
-            held = sum(a.kind == "import" and a.id <= upto for a in self._history.actions)
+            held = sum(a.id <= upto for a in self._journal.imports())
             copy_experiments(self._experiments[:held], partial)
             experiments = [store.read(experiment_folder(partial, i)) for i in range(held)]
             with self._journal.reading() as db:

@@ -44,7 +44,7 @@ class Record(param.Parameterized):
         self._journal = journal
         self._experiments = list(experiments)
         self._state = State(self._experiments, journal)
-        self._history = History(journal.actions())
+        self._history = History(journal.steps())
         self._marks: dict[Mark, str] = {}
         for number, e in enumerate(self._experiments):
             self._take_labels(number, e)
@@ -177,8 +177,8 @@ class Record(param.Parameterized):
     @property
     def saved_at(self) -> datetime | None:
         """When the last edit was put on disk."""
-        made = [a.at for a in self._history.actions[-1:]]
-        return datetime.fromtimestamp(made[0], UTC).astimezone() if made else None
+        last = self._journal.action(self._history.head)
+        return datetime.fromtimestamp(last.at, UTC).astimezone() if last else None
 
     def _commit(
         self,
@@ -253,7 +253,7 @@ class Record(param.Parameterized):
     ) -> Edit:
         """Bring memory to what the journal now says and queue the edit for those who watch."""
         self._state.apply(rows, after)
-        self._history.add(action)
+        self._history.add(action.id, action.kind, action.target)
         self._marks.update({mark: new for mark, (_, new) in marks.items()})
         edit = self._as_edit(action, rows, before, after, marks)
         self._unpublished.append(edit)
@@ -274,7 +274,7 @@ class Record(param.Parameterized):
                 self._publishing.release()
 
     def _edit_of(self, number: int) -> Edit:
-        action = self._history.get(number)
+        action = self._journal.action(number)
         if action is None:
             raise ProjectError(f"{self._place}: there is no action {number}. The last one is {self._journal.head}.")
         rows, before, after = self._state.from_blocks(self._journal.blocks(number))

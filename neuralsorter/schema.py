@@ -98,6 +98,8 @@ class JournalDamagedError(ProjectError):
     """A row of the journal that is not as it was written."""
 
 
+Rows = NDArray[np.int64]
+Codes = NDArray[np.int32]
 Packed = tuple[int, int, int, bytes, bytes, bytes, int]
 
 
@@ -168,13 +170,23 @@ def unpack(action: int, row: Packed) -> Block:
         When a bit of it has changed.
 
     """
-    experiment, channel, n, rows, old, new, crc = row
-    if crc != crc_of(action, experiment, channel, n, rows, old, new):
+    _require_whole(action, row)
+    experiment, channel, n, rows, old, new, _ = row
+    return Block(experiment, channel, unpack_rows(rows), unpack_codes(old, n), unpack_codes(new, n))
+
+
+def unpack_after(action: int, row: Packed) -> tuple[int, Rows, Codes]:
+    """Return experiment, rows and codes after the action, which is all that a replay needs."""
+    _require_whole(action, row)
+    return row[0], unpack_rows(row[3]), unpack_codes(row[5], row[2])
+
+
+def _require_whole(action: int, row: Packed) -> None:
+    if row[-1] != crc_of(action, *row[:-1]):
         raise JournalDamagedError(
-            f"The journal is damaged at action {action}, channel {channel}. Close the project and open it again; what"
+            f"The journal is damaged at action {action}, channel {row[1]}. Close the project and open it again; what"
             " is whole will be recovered."
         )
-    return Block(experiment, channel, unpack_rows(rows), unpack_codes(old, n), unpack_codes(new, n))
 
 
 def crc_of(action: int, experiment: int, channel: int, n: int, rows: bytes, old: bytes, new: bytes) -> int:

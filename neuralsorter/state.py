@@ -178,9 +178,8 @@ class State:
 
     def _bring_up(self, channel: int, code: NDArray[np.int32], upto: int | None = None) -> None:
         starts = {int(self.blocks[number, 0]): int(self.blocks[number, 2]) for number in self._blocks_of[channel]}
-        for _, block in self.journal.blocks_of(channel, upto=upto):
-            start = starts[block.experiment]
-            code[start:][block.rows] = block.after
+        for _, experiment, rows, after in self.journal.codes_of(channel, upto):
+            code[starts[experiment] :][rows] = after
 
     def _start(self, block: Block) -> int:
         for number in self._blocks_of[block.channel]:

@@ -55,7 +55,7 @@ class Timeline(Curation):
 
         """
         with self._editing():
-            action = self._history.get(number)
+            action = self._journal.action(number)
             if action is None or not self._history.is_live(number):
                 raise ProjectError(f"Action {number} cannot be undone: it does not stand. Choose one that does.")
             later = self._later_on_the_same(number)
@@ -79,7 +79,7 @@ class Timeline(Curation):
     def history(self) -> list[Action]:
         """Return every action, oldest first; `live` says whether it stands."""
         with self._lock:
-            return self._history.listed()
+            return self._history.marked(self._journal.actions())
 
     def unit_at(self, number: int) -> NDArray[np.int32]:
         """Return the units of all rows as they were after an action, (n_spikes,); 0: as imported."""
@@ -107,7 +107,7 @@ class Timeline(Curation):
     @property
     def versions(self) -> dict[str, int]:
         """Named versions, {name: action number}; a name given twice means the later one."""
-        return {a.label: a.id for a in self._history.actions if a.kind == "version"}
+        return {a.label: a.id for a in self._journal.actions() if a.kind == "version"}
 
     def _turn(self, kind: str, number: int) -> Edit | None:
         """Append the action that takes back, or does again, another one."""
@@ -129,7 +129,7 @@ class Timeline(Curation):
                 return None
             said = {mark for _, mark, _, _ in self._journal.marks(later - 1, later)}
             if said & marked or any(_overlap(b, touched) for b in self._journal.blocks(later)):
-                return self._history.get(later)
+                return self._journal.action(later)
         return None
 
     def _difference(self, codes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -147,13 +147,13 @@ class Timeline(Curation):
         return marks | {mark: new for _, mark, _, new in self._journal.marks(0, number)}
 
     def _require_action(self, number: int) -> Action | None:
-        action = self._history.get(number)
+        action = self._journal.action(number)
         if number and action is None:
             raise ProjectError(f"There is no action {number}. The history has 1 to {self._journal.head}.")
         return action
 
     def _label_of(self, numbers: list[int]) -> str:
-        action = self._history.get(numbers[0]) if numbers else None
+        action = self._journal.action(numbers[0]) if numbers else None
         return action.label if action else ""
 
 

@@ -183,6 +183,7 @@ def test_history_is_a_fold_of_actions(tmp_path: Path) -> None:
     with closing(Journal(tmp_path / "a.db")) as journal:
         for kind, target in [("import", None), ("assign", None), ("sort", None), ("undo", 3), ("undo", 2), ("redo", 2)]:
             journal.append(kind, kind, target=target)
-        history = History(journal.actions())
+        history = History(journal.steps())
+        actions = history.marked(journal.actions())
     assert (history.live, history.undone, history.n_edits) == ([2], [3], 5)
-    assert [a.live for a in history.listed()] == [True, True, False, True, True, True]
+    assert [a.live for a in actions] == [True, True, False, True, True, True]

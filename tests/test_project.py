@@ -316,13 +316,13 @@ def test_a_channel_is_replayed_only_when_asked_for(folder: Path, monkeypatch: py
             project.assign(project.rows(channel)[:5], 2)
     with Project.open(folder) as project:
         asked: list[int] = []
-        blocks_of = project._journal.blocks_of
+        codes_of = project._journal.codes_of
 
-        def noted(channel: int, **limits: Any) -> Any:
+        def noted(channel: int, upto: int | None = None) -> Any:
             asked.append(channel)
-            return blocks_of(channel, **limits)
+            return codes_of(channel, upto)
 
-        monkeypatch.setattr(project._journal, "blocks_of", noted)
+        monkeypatch.setattr(project._journal, "codes_of", noted)
         assert project.counts(5)[2] == 5
         assert project.unit_of(project.rows(5)[:6]).tolist() == [2] * 5 + [1]
         assert asked == [5]
