@@ -131,7 +131,7 @@ class NevLoader(Loader):
         spike = is_spike(packets)
         rows = np.flatnonzero(spike)
         channel = packets["id"][rows].astype(np.int32)
-        times = _seconds(packets["time"], header)
+        times = seconds(packets["time"], header)
         segment = np.zeros(len(packets), np.int32)
         restarts = np.flatnonzero(np.diff(times[rows]) < -_RESTART_S) + 1
         segment[rows[restarts]] = 1
@@ -159,7 +159,8 @@ class NevLoader(Loader):
 _COPY = "The file is damaged: copy it again from where it was recorded"
 
 
-def _seconds(ticks: NDArray[Any], header: Header) -> NDArray[np.float64]:
+def seconds(ticks: NDArray[Any], header: Header) -> NDArray[np.float64]:
+    """Return the times of packets in s since the start of the file's clock, (n_packets,)."""
     if header.clock_hz == _PTP_HZ and len(ticks):
         ticks = ticks - ticks[0]  # ns since 1970 would cost a float its microseconds
         ticks = ticks.astype(np.int64)  # unsigned numbers that went below the first wrap back

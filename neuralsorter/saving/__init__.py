@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from neuralsorter.errors import SaveError
+from neuralsorter.errors import DataError, SaveError
 from neuralsorter.spikes import Spikes
 
+from .nev import write_nev
 from .npz import write_npz
 from .pickled import write_npy, write_pkl
 from .table import write_csv
@@ -20,6 +21,7 @@ Writer = Callable[[Spikes, IO[bytes]], list[str]]
 
 WRITERS: dict[str, Writer] = {
     ".npz": write_npz,
+    ".nev": write_nev,
     ".pkl": write_pkl,
     ".npy": write_npy,
     ".csv": write_csv,
@@ -49,8 +51,12 @@ def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
     """Write as `save` does and return what the format could not hold, as sentences."""
     path = Path(path)
     writer = check(spikes, path)
-    with written_whole(path) as file:
-        return writer(spikes, file)
+    try:
+        with written_whole(path) as file:
+            return writer(spikes, file)
+    except DataError as error:
+        rule, _, remedy = str(error).rstrip(".").rpartition("; ")
+        raise SaveError(path, rule or remedy, (remedy if rule else "choose another format").capitalize()) from None
 
 
 def check(spikes: Spikes | None, path: Path) -> Writer:

@@ -1,0 +1,85 @@
+"""Files in and out of a command, and what it says while it works."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neuralsorter.spikes import Spikes
+
+
+def tell(sentences: Iterable[str]) -> None:
+    """Write what the user should know on stderr."""
+    for sentence in sentences:
+        print(f"neuralsorter: {sentence}", file=sys.stderr)  # noqa: T201 - the command line speaks
+
+
+def show(text: str) -> None:
+    """Write a result on stdout."""
+    print(text)  # noqa: T201 - the command line speaks
+
+
+def read(paths: Iterable[str]) -> Spikes:
+    """Read files and projects into one table, with its remarks on stderr."""
+    from neuralsorter.loading import load_with_notes
+
+    spikes, notes = load_with_notes(*paths)
+    tell(notes)
+    return spikes
+
+
+def require_writable(path: str, spikes: Spikes | None = None) -> None:
+    """Refuse an output that cannot be written before the work begins."""
+    from neuralsorter.saving import check
+
+    check(spikes, Path(path))
+
+
+def write(spikes: Spikes, path: str) -> None:
+    """Save the rows in input order and say what the format could not hold."""
+    from neuralsorter.saving import save_with_notes
+
+    tell(save_with_notes(spikes, path))
+
+
+@contextlib.contextmanager
+def progress(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal, nothing when piped; yields a function of (done, total)."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=text, unit="channel", leave=False) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update
+
+
+def whole_number_from(least: int) -> Callable[[str], int]:
+    """Return a type for argparse: whole numbers of `least` or more."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be {least} or more, not {number}")
+        return number
+
+    parse.__name__ = "whole number"
+    return parse
+
+
+def probability(text: str) -> float:
+    """Return a number from 0 to 1, for argparse."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
+    return number
