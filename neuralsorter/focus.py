@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import param
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .edit import Edit
 from .errors import DataError
 from .project import Project
+from .rowsets import Rows, common, either, rowset, without
 from .spikes import NOISE
 
-Rows = NDArray[np.int64]
 MODES = ("replace", "add", "subtract", "intersect")
 
 
@@ -31,7 +32,11 @@ class Focus(param.Parameterized):
     shown = param.Array(default=np.zeros(0, np.int64), doc="Rows on screen, sorted.")
     selected = param.Array(default=np.zeros(0, np.int64), doc="Rows selected, sorted; always among `shown`.")
 
-    def __init__(self, project: Project, **params: Any) -> None:
+    def __init__(
+        self, project: Project, schedule: Callable[[Callable[[], None]], object] | None = None, **params: Any
+    ) -> None:
+        """Look at a project; `schedule` runs a call in the tab's own thread, for edits that others make."""
+        self._schedule = schedule or (lambda call: call())
         channels = project.channels()
         self._project = project  # `project` as a parameter may be None to the type checker
         super().__init__(**{"project": project, "channel": channels[0] if channels else None} | params)
@@ -72,12 +77,12 @@ class Focus(param.Parameterized):
         """
         if mode not in MODES:
             raise DataError(f"mode must be one of {', '.join(MODES)}. Got {mode!r}.")
-        wanted = np.intersect1d(np.asarray(rows, np.int64), self.shown)
+        wanted = common(rowset(rows), self.shown)
         combine = {
             "replace": lambda: wanted,
-            "add": lambda: np.union1d(self.selected, wanted),
-            "subtract": lambda: np.setdiff1d(self.selected, wanted, assume_unique=True),
-            "intersect": lambda: np.intersect1d(self.selected, wanted, assume_unique=True),
+            "add": lambda: either(self.selected, wanted),
+            "subtract": lambda: without(self.selected, wanted),
+            "intersect": lambda: common(self.selected, wanted),
         }
         self.selected = combine[mode]()
 
@@ -91,7 +96,7 @@ class Focus(param.Parameterized):
 
     def invert(self) -> None:
         """Select what is shown and not selected."""
-        self.selected = np.setdiff1d(self.shown, self.selected, assume_unique=True)
+        self.selected = without(self.shown, self.selected)
 
     def _step_channel(self, step: int) -> None:
         channels = self._project.channels()
@@ -113,18 +118,21 @@ class Focus(param.Parameterized):
             return np.zeros(0, np.int64)
         rows = np.asarray(project.rows(self.channel, self.experiment, self.unit), np.int64)
         if self.unit is None and self.hidden:
-            rows = rows[~np.isin(project.unit[rows], np.fromiter(self.hidden, np.int64))]
+            units = project.unit_of(rows)
+            kept = np.ones(len(rows), bool)
+            for unit in self.hidden:
+                kept &= units != unit
+            rows = rows if kept.all() else rows[kept]
         if self.time_range_s is not None:
             start, stop = self.time_range_s
-            times = project.spikes.times_s[rows]
+            times = project.times_of(rows)
             rows = rows[(times >= start) & (times < stop)]
         return rows
 
     def _show(self) -> None:
         """Work out what is shown; keep of the selection what still is."""
         rows = self._rows()
-        kept = np.intersect1d(self.selected, rows, assume_unique=True) if len(self.selected) else self.selected
-        self.param.update(shown=rows, selected=kept)
+        self.param.update(shown=rows, selected=common(self.selected, rows))
 
     def _moved(self, *_: Any) -> None:
         if self.unit is not None and self.channel is not None:
@@ -136,7 +144,9 @@ class Focus(param.Parameterized):
 
     def _edited(self, event: param.parameterized.Event) -> None:
         """Follow an edit that touches the channel shown; what it moved is no longer selected."""
-        edit: Edit = event.new
+        self._schedule(lambda: self._follow(event.new))
+
+    def _follow(self, edit: Edit) -> None:
         if self.channel not in edit.channels and edit.kind != "import":
             return
         if self.channel is not None and self.unit is not None:
@@ -144,7 +154,5 @@ class Focus(param.Parameterized):
             if self.unit not in counts:
                 self.param.update(unit=None, selected=np.zeros(0, np.int64))
                 return
-        moved = np.intersect1d(self.selected, edit.rows, assume_unique=True) if len(self.selected) else self.selected
-        left = np.setdiff1d(self.selected, moved, assume_unique=True) if len(moved) else self.selected
         rows = self._rows()
-        self.param.update(shown=rows, selected=np.intersect1d(left, rows, assume_unique=True))
+        self.param.update(shown=rows, selected=common(without(self.selected, edit.rows), rows))

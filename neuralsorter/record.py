@@ -159,6 +159,15 @@ class Record(param.Parameterized):
         """Return waveforms as stored, int16 or float32: a view where rows are neighbours in one experiment."""
         return joined_raw(self._experiments, self._state.offsets, rows, as_uv=not self._alike)
 
+    def times_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the times of sorted rows in s, (n,)."""
+        cuts = np.searchsorted(rows, self._state.offsets)
+        parts = [
+            e.times_s[rows[i:j] - first]
+            for e, first, i, j in zip(self._experiments, self._state.offsets, cuts[:-1], cuts[1:], strict=False)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     @property
     def spikes(self) -> Spikes:
         """All events in row order with present units and labels. Its `unit` is a snapshot; the rest are views."""

@@ -345,6 +345,8 @@ def test_added_files_become_experiments_and_rewrite_nothing(folder: Path, tmp_pa
         assert project.can_undo
         assert {path: path.stat().st_mtime_ns for path in before} == before
         both = project.rows(5)
+        np.testing.assert_array_equal(project.times_of(both), project.spikes.times_s[both])
+        np.testing.assert_array_equal(project.raw(both), project.spikes.raw[both])
         project.assign(both, 6)
     with Project.open(folder) as project:
         assert len(project.experiments) == 2
