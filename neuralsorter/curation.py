@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .edit import Edit, Mark
 from .errors import DataError, ProjectError
-from .record import Record
 from .spikes import NOISE
+from .writing import Writing
 
 _RESERVED = frozenset({"import", "version", "undo", "redo", "goto"})
 
 
-class Curation(Record):
+class Curation(Writing):
     """Edits of units and marks. Each call is one undoable action, on disk when it returns."""
 
     def assign(

@@ -52,7 +52,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         sync_folder(partial)
         partial.rename(folder)
         sync_folder(folder.parent)
-    except OSError as cause:
+    except (OSError, sqlite3.Error) as cause:
         _discard(partial, lock)
         raise ProjectError(
             f"{folder}: it could not be written ({cause}). Make room, or choose another place."

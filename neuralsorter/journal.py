@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,11 +79,16 @@ class Journal:
                 if path is not None:
                     sync_folder(path.parent)
             check_format(self._db, path)
+            if not read_only:
+                self._db.execute("BEGIN IMMEDIATE")  # lets the last edit of a writer just overtaken come to its end
             self.head, self.head_hash = self._read_head()
             self._version = self._data_version()
+            if not read_only:
+                self._db.execute("COMMIT")
         except BaseException:
             self._db.close()
             raise
+        weakref.finalize(self, self._db.close)
 
     def append(
         self,
@@ -245,7 +251,9 @@ class Journal:
                 return self._db.execute(query, values).fetchall()
             except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
                 if isinstance(cause, sqlite3.OperationalError) and "no such" not in str(cause):
-                    raise
+                    raise ProjectError(
+                        f"{self.path}: the journal cannot be read now ({cause}). Check the disk and try again."
+                    ) from cause
                 raise JournalDamagedError(
                     f"{self.path}: the journal cannot be read ({cause}). Close the project and open it again; what is"
                     " whole will be recovered."

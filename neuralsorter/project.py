@@ -131,8 +131,8 @@ class Project(Keeping):
         with _registry_lock:
             if (known := _shared.get(key)) is not None:
                 known._users += 1  # noqa: SLF001 - our own class
-                if take_over and known.read_only:
-                    known.take_over()
+                if known.read_only and not read_only:
+                    known.take_over(force=take_over)
                 return cast("Self", known)
             project = cls._opened(folder, read_only=read_only, take_over=take_over)
             project._key = key  # noqa: SLF001 - our own class
@@ -161,6 +161,8 @@ class Project(Keeping):
             writer.release()
             raise
         project.notice = notice
+        if writing and journal.head > project._backed_up[0]:
+            project._back_up()  # of what a killed program left
         return project
 
     def __enter__(self) -> Self:
@@ -200,18 +202,25 @@ class Project(Keeping):
         """Who edits this project, as in 'anna on lab3 (process 4711, since 14:02)'; empty where nobody does."""
         return self._writer.holder() if self._writer is not None else ""
 
-    def take_over(self) -> None:
-        """Become the one who edits, even if another process is, or try again after a write failed."""
+    def take_over(self, *, force: bool = True) -> bool:
+        """Become the one who edits, by `force` even if another process is; also the way on after a write failed."""
         if self._path is None or self._writer is None:
-            return
+            return False
         with self._editing():
-            self._writer.acquire(take_over=True)
-            journal, self.notice = open_journal(self._path, self._writer)
+            try:
+                if not self._writer.acquire(take_over=force):
+                    return False
+                journal, self.notice = open_journal(self._path, self._writer)
+            except (OSError, sqlite3.Error) as cause:
+                if force:
+                    raise ProjectError(f"{self._place}: it cannot be written ({cause}). Check the disk.") from cause
+                return False
             self._journal.close()
             self._journal = self._state.journal = journal
             self._catch_up()
             self._refusal = ""
             self.param.update(read_only=False, failure="")
+        return True
 
     def refresh(self) -> int:
         """Take in what another process has edited meanwhile and publish it; return the number of actions."""
@@ -246,7 +255,7 @@ class Project(Keeping):
         try:
             stored = store.sort_raw(experiment) if place is None else store.write(experiment, place, progress)
             action = record_import(self._journal, number, stored)
-        except (OSError, sqlite3.Error) as cause:
+        except (OSError, sqlite3.Error, ProjectError) as cause:
             if place is not None and place.exists():
                 remove_tree(place)
             raise ProjectError(

@@ -35,7 +35,10 @@ def problems(db: sqlite3.Connection) -> list[str]:
             found.append(f"The journal's file is damaged ({'; '.join(str(row[0]) for row in check)}).")
         count, last = db.execute("SELECT count(*), coalesce(max(id), 0) FROM action").fetchone()
         whole = sum(1 for _ in whole_actions(db))
-        strays = db.execute("SELECT count(*) FROM edit WHERE action NOT IN (SELECT id FROM action)").fetchone()[0]
+        strays = sum(
+            db.execute(f"SELECT count(*) FROM {table} WHERE action NOT IN (SELECT id FROM action)").fetchone()[0]  # noqa: S608 - constants
+            for table in ("edit", "mark")
+        )
     except (sqlite3.DatabaseError, UnicodeDecodeError) as cause:
         return [*found, f"The journal cannot be read ({cause})."]
     if not whole == count == last:

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from .columns import mapped, table_from_json, table_to_json, write_array, write_bytes, write_header
 from .disk import PARTIAL, READ_ONLY_MODE, remove_tree, sha256_of, sync_file, sync_folder
 from .errors import ProjectError
 from .spikes import NO_UNIT, Spikes, empty_channels, empty_triggers
@@ -83,7 +84,7 @@ class Experiment:
         """Return the initial units as an array of one's own; memory is used only where it is written to."""
         if self.folder is None:
             return np.array(self.unit)
-        return _mapped(self.folder / "unit.npy", "c")
+        return mapped(self.folder / "unit.npy", "c")
 
 
 def arrange(spikes: Spikes, first_row: int = 0) -> Iterator[Experiment]:
@@ -140,12 +141,12 @@ def write(experiment: Experiment, folder: Path, progress: Progress | None = None
         for name, attribute in _COLUMNS.items():
             column = getattr(experiment, attribute)
             if name not in _OMITTED_WHEN or (column != _OMITTED_WHEN[name]).any():
-                files[f"{name}.npy"] = {"sha256": _write_array(partial / f"{name}.npy", column)}
-        files["channel_ptr.npy"] = {"sha256": _write_array(partial / "channel_ptr.npy", experiment.channel_ptr)}
+                files[f"{name}.npy"] = {"sha256": write_array(partial / f"{name}.npy", column)}
+        files["channel_ptr.npy"] = {"sha256": write_array(partial / "channel_ptr.npy", experiment.channel_ptr)}
         for name in ("channels", "triggers"):
-            data = _table_to_json(getattr(experiment, name))
-            files[f"{name}.json"] = {"sha256": _write_bytes(partial / f"{name}.json", data)}
-        _write_bytes(partial / MANIFEST, _manifest(experiment, files))
+            data = table_to_json(getattr(experiment, name))
+            files[f"{name}.json"] = {"sha256": write_bytes(partial / f"{name}.json", data)}
+        write_bytes(partial / MANIFEST, _manifest(experiment, files))
         sync_folder(partial)
         partial.rename(folder)
     except BaseException:
@@ -172,7 +173,7 @@ def read(folder: Path) -> Experiment:
         experiment = Experiment(
             name=facts["name"],
             source=facts["source"],
-            raw=_mapped(folder / "waveforms.npy"),
+            raw=mapped(folder / "waveforms.npy"),
             **columns,
             channel_ptr=np.load(folder / "channel_ptr.npy", allow_pickle=False),
             sampling_rate=facts["sampling_rate"],
@@ -180,8 +181,8 @@ def read(folder: Path) -> Experiment:
             uv_per_bit=facts["uv_per_bit"],
             first_row=facts["first_row"],
             labels={(c, u): text for c, u, text in facts["labels"]},
-            channels=_table_from_json((folder / "channels.json").read_bytes()),
-            triggers=_table_from_json((folder / "triggers.json").read_bytes()),
+            channels=table_from_json((folder / "channels.json").read_bytes()),
+            triggers=table_from_json((folder / "triggers.json").read_bytes()),
             folder=folder,
             digest=hashlib.sha256(data).hexdigest(),
         )
@@ -247,7 +248,7 @@ def _write_waveforms(experiment: Experiment, folder: Path, progress: Progress | 
     path, whole, by_channel = folder / "waveforms.npy", hashlib.sha256(), {}
     with path.open("wb") as file:
         shape = (len(experiment), *raw.shape[1:])
-        _write_header(file, raw.dtype, shape)
+        write_header(file, raw.dtype, shape)
         file.flush()
         whole.update(path.read_bytes())
         for channel, start, stop in experiment.channel_ptr.tolist():
@@ -266,46 +267,15 @@ def _write_waveforms(experiment: Experiment, folder: Path, progress: Progress | 
     return {path.name: {"sha256": whole.hexdigest(), "channels": by_channel}}
 
 
-def _write_header(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    descr = np.lib.format.dtype_to_descr(dtype)
-    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
-
-
-def _write_array(path: Path, array: NDArray[Any]) -> str:
-    with path.open("wb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-        sync_file(file)
-    path.chmod(READ_ONLY_MODE)
-    return sha256_of(path)
-
-
-def _write_bytes(path: Path, data: bytes) -> str:
-    with path.open("wb") as file:
-        file.write(data)
-        sync_file(file)
-    path.chmod(READ_ONLY_MODE)
-    return hashlib.sha256(data).hexdigest()
-
-
-def _mapped(path: Path, mode: Any = "r") -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, mmap_mode=mode, allow_pickle=False))
-    except ValueError:
-        array = np.load(path, allow_pickle=False)  # an empty array cannot be mapped
-        if array.size:
-            raise
-        return array
-
-
 def _column(folder: Path, name: str, n: int, files: dict[str, Any]) -> NDArray[Any]:
     if f"{name}.npy" in files:
-        return _mapped(folder / f"{name}.npy")
+        return mapped(folder / f"{name}.npy")
     return np.broadcast_to(np.int32(_OMITTED_WHEN[name]), (n,))
 
 
 def _damaged_channels(path: Path, folder: Path, facts: dict[str, Any]) -> str:
     try:
-        raw, bounds = _mapped(path), np.load(folder / "channel_ptr.npy", allow_pickle=False)
+        raw, bounds = mapped(path), np.load(folder / "channel_ptr.npy", allow_pickle=False)
         bad = [
             str(channel)
             for channel, start, stop in bounds.tolist()
@@ -314,21 +284,3 @@ def _damaged_channels(path: Path, folder: Path, facts: dict[str, Any]) -> str:
     except (OSError, ValueError, KeyError):
         return ""
     return f" (channels {', '.join(bad)})" if bad else " (its header)"
-
-
-def _table_to_json(table: pd.DataFrame) -> bytes:
-    columns = {}
-    for name in table.columns:
-        values = table[name].to_numpy()
-        kind = values.dtype.str if values.dtype.kind in "iufb" else "text"
-        cells = values.tolist() if kind != "text" else [str(v) for v in values]
-        columns[str(name)] = {"type": kind, "values": [None if v != v else v for v in cells]}  # noqa: PLR0124 - NaN
-    return json.dumps(columns).encode()
-
-
-def _table_from_json(data: bytes) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for name, column in json.loads(data).items():
-        values = [np.nan if v is None else v for v in column["values"]]
-        columns[name] = np.array(values, object if column["type"] == "text" else column["type"])
-    return pd.DataFrame(columns)

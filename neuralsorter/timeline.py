@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from .curation import Curation
 from .edit import Action, Edit, Mark
 from .errors import ProjectError
-from .schema import Block
+from .rowsets import inside
 from .spikes import NOISE
 
 
@@ -122,15 +122,14 @@ class Timeline(Curation):
         return self._commit(kind, label, rows, new, marks=marks, target=number)
 
     def _later_on_the_same(self, number: int) -> Action | None:
-        touched = {(b.experiment, b.channel): b for b in self._journal.blocks(number)}
         marked = {mark for _, mark, _, _ in self._journal.marks(number - 1, number)}
-        for later in self._history.live[::-1]:
-            if later <= number:
-                return None
-            said = {mark for _, mark, _, _ in self._journal.marks(later - 1, later)}
-            if said & marked or any(_overlap(b, touched) for b in self._journal.blocks(later)):
-                return self._journal.action(later)
-        return None
+        found = {later for later, mark, _, _ in self._journal.marks(number) if mark in marked}
+        for block in self._journal.blocks(number):
+            for later, other in self._journal.blocks_of(block.channel, after=number):
+                if other.experiment == block.experiment and inside(other.rows, block.rows).any():
+                    found.add(later)
+        standing = [later for later in found if self._history.is_live(later)]
+        return self._journal.action(max(standing)) if standing else None
 
     def _difference(self, codes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         rows = np.flatnonzero(codes != self._state.code)
@@ -155,8 +154,3 @@ class Timeline(Curation):
     def _label_of(self, numbers: list[int]) -> str:
         action = self._journal.action(numbers[0]) if numbers else None
         return action.label if action else ""
-
-
-def _overlap(block: Block, touched: dict[tuple[int, int], Block]) -> bool:
-    other = touched.get((block.experiment, block.channel))
-    return other is not None and bool(np.isin(block.rows, other.rows, assume_unique=True).any())
