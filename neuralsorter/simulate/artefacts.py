@@ -69,10 +69,10 @@ def _square(rng: np.random.Generator, t: NDArray[np.float64]) -> NDArray[Any]:
 
 def _stimulus(rng: np.random.Generator, t: NDArray[np.float64]) -> NDArray[Any]:
     """Charge-balanced pulse and the amplifier's recovery."""
-    width, gap = rng.uniform(0.1, 0.4), rng.uniform(0.0, 0.1)
+    width, gap = rng.uniform(0.1, 0.5), rng.uniform(0.0, 0.3)
     first, second = (t > 0) & (t < width), (t > width + gap) & (t < 2 * width + gap)
     tail = (t > 2 * width + gap) * np.exp(-np.clip(t, 0, None) / rng.uniform(1, 4))
-    return first * 1.0 - second * 1.0 + rng.uniform(0.1, 0.5) * tail
+    return first * 1.0 - second * 1.0 + rng.choice([-1, 1]) * rng.uniform(0.3, 0.8) * tail
 
 
 def _saturation(rng: np.random.Generator, t: NDArray[np.float64]) -> NDArray[Any]:

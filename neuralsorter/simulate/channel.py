@@ -14,7 +14,7 @@ from .shapes import PHASES, Band, Bank, draw_bank
 from .trains import draw_train
 
 MULTI_UNIT = 100
-MATCH_MS = (-0.3, 0.75)  # a spike's extremum, from the crossing it caused
+MATCH_MS = (-0.15, 0.85)  # a spike's extremum, from the crossing it caused
 TAIL_MS = -2.5  # crossings this long after a large spike are its tail
 OVERLAP_MS = 1.0
 
@@ -160,11 +160,11 @@ def _add_cells(trace: NDArray[np.float32], cells: Cells) -> None:
 def _add_artefacts(
     rng: np.random.Generator, trace: NDArray[np.float32], artefacts: Sequence[Artefact]
 ) -> NDArray[np.float32]:
-    """Add the artefacts, 5 to 60 noise SDs large, to `trace` and return them alone."""
+    """Add the artefacts, 6 to 80 noise SDs large, to `trace` and return them alone."""
     alone = np.zeros_like(trace)
     for artefact in artefacts:
         end = min(artefact.at_sample + len(artefact.wave), len(trace))
-        size = np.float32(np.exp(rng.uniform(np.log(5), np.log(60))))
+        size = np.float32(np.exp(rng.uniform(np.log(6), np.log(80))))
         alone[artefact.at_sample : end] += size * artefact.wave[: end - artefact.at_sample]
     trace += alone
     return alone
@@ -204,7 +204,7 @@ def _truth(
     size = cell_size[best]
     kind = np.full(len(at), "threshold", dtype="<U16")
     unit = np.zeros(len(at), np.int32)
-    after_large = cell_size[tail] > threshold
+    after_large = cell_size[tail] > 0.7 * threshold
     kind[after_large] = "tail"
     # Too small to have caused the crossing: noise made it, with a little help.
     caused = (best >= 0) & (size > 0.35 * threshold)

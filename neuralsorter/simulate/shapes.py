@@ -23,8 +23,9 @@ class Band:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Band:
-        """Return a filter as amplifiers have it: 200-500 Hz to 3-7.5 kHz."""
-        return cls(rng.uniform(200, 500), rng.uniform(3000, 7500), int(rng.integers(1, 4)))
+        """Return a filter as amplifiers have it: 100-500 Hz to 3-7.5 kHz."""
+        low_hz = float(np.exp(rng.uniform(np.log(100), np.log(500))))
+        return cls(low_hz, rng.uniform(3000, 7500), int(rng.integers(1, 4)))
 
     def apply(self, signal: NDArray[np.floating], rate_hz: float) -> NDArray[np.float32]:
         """Filter along the last axis, causally as hardware does."""
@@ -80,24 +81,34 @@ def _norm(values: NDArray[np.float32]) -> float:
 
 
 def _filtered(rng: np.random.Generator, band: Band, rate_hz: float) -> NDArray[np.float32]:
+    """Draw until the largest phase behind the filter is still the sharp one, as it is where a cell is close."""
     fine_hz = rate_hz * PHASES
     time_ms = (np.arange(int((BEFORE_MS + AFTER_MS) * fine_hz / 1000)) * 1000 / fine_hz) - BEFORE_MS
-    shape = band.apply(draw_shape(rng, time_ms), fine_hz)
-    return shape / np.abs(shape).max()
+    while True:
+        unfiltered = draw_shape(rng, time_ms)
+        shape = band.apply(unfiltered, fine_hz)
+        largest = int(np.abs(shape).argmax())
+        if shape[largest] * unfiltered[np.abs(time_ms).argmin()] > 0 and abs(time_ms[largest] - 0.1) < 0.3:
+            return shape / np.abs(shape).max()
 
 
 def draw_shape(rng: np.random.Generator, time_ms: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return one unfiltered shape: a sharp main phase, a slower one after it, sometimes a small one before it.
+    """Return one unfiltered shape: a sharp main phase, a slower one after it, often a small one before it.
 
-    Trough to peak takes 0.15-0.6 ms; a fifth of the cells are inverted.
+    Trough to peak takes 0.15-0.9 ms; the sides of a phase may be unequal; a fifth of the cells are inverted.
     """
-    width = np.exp(rng.uniform(np.log(0.06), np.log(0.17)))  # SD of the main phase, ms
-    delay = np.clip(width * rng.uniform(2.0, 4.2), 0.15, 0.62)
-    shape = -_bump(time_ms, 0.0, width * rng.uniform(0.8, 1.1), width * rng.uniform(0.9, 1.4))
-    after = rng.uniform(0.12, 0.65)
-    shape += after * _bump(time_ms, delay, 0.42 * delay, rng.uniform(0.7, 2.0) * delay)
-    if rng.random() < 0.4:  # the capacitive first phase of cells whose axon or soma is close
-        shape += rng.uniform(0.08, 0.5) * _bump(time_ms, -delay * rng.uniform(0.6, 1.0), 0.35 * delay, 0.3 * delay)
+    width = np.exp(rng.uniform(np.log(0.055), np.log(0.2)))  # SD of the main phase, ms
+    right = width * np.exp(rng.uniform(np.log(0.8), np.log(2.6)))
+    delay = np.clip(right * rng.uniform(1.8, 5.5), 0.15, 0.9)
+    shape = -_bump(time_ms, 0.0, width * rng.uniform(0.7, 1.1), right)
+    after = rng.uniform(0.1, 0.85)
+    shape += after * _bump(time_ms, delay, rng.uniform(0.35, 0.5) * delay, rng.uniform(0.6, 2.2) * delay)
+    before = rng.random()
+    if before < 0.5:  # the capacitive first phase of cells whose axon or soma is close
+        lead = width * rng.uniform(1.6, 3.0)
+        shape += rng.uniform(0.05, 0.5) * _bump(time_ms, -lead, rng.uniform(0.4, 1.0) * lead, 0.45 * lead)
+    elif before < 0.7:  # a spike that starts slowly
+        shape -= rng.uniform(0.05, 0.3) * _bump(time_ms, -2.0 * width, 1.5 * width, width)
     return shape if rng.random() < 0.8 else -shape
 
 

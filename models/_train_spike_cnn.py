@@ -1,0 +1,115 @@
+"""Train the shipped network anew: `python models/_train_spike_cnn.py [EVENTS.npz]`.
+
+Simulated recordings of `simulate.TRAINING_SEEDS` and, when named, real events labelled per cluster (arrays
+`waveforms`, `fs`, `is_neuron`; sample 1 ms is the trough) teach it; `VALIDATION_SEEDS` calibrate it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralsorter import fitting
+from neuralsorter.examples import Examples, as_they_are, join, varied
+from neuralsorter.simulate import TRAINING_SEEDS, VALIDATION_SEEDS, Simulation, simulate
+
+HERE = Path(__file__).resolve().parent
+COPIES = 3
+REAL_COPIES = 20
+EPOCHS = 14
+RATES = (15_000.0, 16_667.0, 20_000.0, 20_000.0, 24_000.0, 25_000.0, 30_000.0, 30_000.0, 40_000.0)
+
+
+def recording(seed: int) -> Simulation:
+    """Simulate a recording whose rate, threshold, noise and disturbances are drawn anew for each seed."""
+    rng = np.random.default_rng([seed, 99])
+    return simulate(
+        6,
+        40.0,
+        seed,
+        sampling_rate=float(rng.choice(RATES)),
+        threshold_sigmas=rng.uniform(3.3, 4.8),
+        polarity=str(rng.choice(["both", "both", "negative", "positive"])),
+        noise_level=None if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.025), np.log(0.2)))),
+        artefact_rate_hz=float(np.exp(rng.uniform(np.log(0.5), np.log(6)))),
+        common_rate_hz=0.1,
+        multi_unit_cells=int(rng.integers(0, 30)),
+        uv_per_bit=None if rng.random() < 0.5 else 0.25,
+    )
+
+
+def usable(made: Simulation) -> NDArray[np.bool_]:
+    """Leave out what has no right answer: noise on top of a spike, and distant cells lost in the noise."""
+    clear = (made.kind == "unit") | (made.amplitude_sigma > 3.2)
+    return np.where(made.truth_unit == 0, ~made.overlap, clear)
+
+
+def simulated(seeds: tuple[int, ...], copies: int) -> Examples:
+    """Return examples of all channels, `copies` times varied, or as they are when 0."""
+    parts = []
+    for seed in seeds:
+        made = recording(seed) if copies else simulate(4, 40.0, seed, artefact_rate_hz=1.0)
+        rows_of = [np.flatnonzero(usable(made) & (made.spikes.channel == c)) for c in made.shapes_uv]
+        rng = np.random.default_rng([seed, 5])
+        for channel, rows in enumerate(rows_of):
+            waveforms, label, group = made.spikes.take(rows).waveforms, made.is_spike[rows], seed * 100 + channel
+            rate, pre = made.spikes.sampling_rate, made.spikes.pre_samples
+            parts += [varied(waveforms, rate, pre, label, group, rng=rng) for _ in range(copies)]
+            parts += [] if copies else [as_they_are(waveforms, rate, pre, label, group)]
+    return join(parts)
+
+
+def real(path: str, copies: int = REAL_COPIES, leave_out: int | None = None) -> Examples:
+    """Return varied examples of the labelled real events, one cluster left out if asked."""
+    file = np.load(path)
+    rows = np.flatnonzero(file["cluster_label"] != leave_out)
+    rng = np.random.default_rng(8)
+    rate = float(file["fs"])
+    label = file["is_neuron"][rows]
+    return join([varied(file["waveforms"][rows], rate, round(rate / 1000), label, 1, rng=rng) for _ in range(copies)])
+
+
+def train(examples: Examples, held_out: Examples) -> Any:
+    """Return the trained and calibrated Keras model and its learning curves."""
+    model = fitting.build(HERE / "spike_cnn.py")
+    curves = fitting.fit(
+        model,
+        examples,
+        epochs=EPOCHS,
+        rate=3e-3,
+        batch_size=512,
+        seed=0,
+        held_out=held_out,
+        progress=lambda share, text: _tell(f"{share:4.0%} {text}"),
+    )
+    scale, offset = fitting.calibrate(model, fitting.log_odds(model, held_out), held_out.label)
+    _tell(f"calibrated: scale {scale:.3f}, offset {offset:.3f}")
+    return model, curves, scale, offset
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Train, calibrate and write the weights and their hash."""
+    examples = simulated(TRAINING_SEEDS, COPIES)
+    if len(sys.argv) > 1:
+        examples = join([examples, real(sys.argv[1])])
+    _tell(f"{len(examples):,} examples, {examples.label.mean():.1%} spikes")
+    model, curves, scale, offset = train(examples, simulated(VALIDATION_SEEDS, 0))
+    data = fitting.to_network(model, name="spike_cnn", temperature=1 / scale, offset=offset).to_bytes()
+    (HERE / "spike_cnn.weights.npz").write_bytes(data)
+    told = {"weights": "spike_cnn.weights.npz", "sha256": hashlib.sha256(data).hexdigest(), "curves": curves}
+    (HERE / "spike_cnn.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What is typical on a channel: the mean of the events like this one, cleaner than the event itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+GROUPS = 48
+_FIT_ROWS = 3000
+_ROUNDS = 6
+_EVENTS_PER_GROUP = 10
+
+
+@dataclass(frozen=True)
+class Typical:
+    """Groups of alike events of one channel.
+
+    Attributes
+    ----------
+    mean : ndarray, (n_groups, 61), float32
+        Mean of the 60 values of the group's events, then an eighth of the log of their number.
+    group : ndarray, (n_spikes,), int64
+        Group of each event.
+
+    """
+
+    mean: NDArray[np.float32]
+    group: NDArray[np.int64]
+
+    @property
+    def of_each(self) -> NDArray[np.float32]:
+        """The mean and number of each event's own group, (n_spikes, 61)."""
+        return self.mean[self.group]
+
+
+def typical(values: NDArray[Any]) -> Typical:
+    """Group the events of one channel by k-means, always the same way.
+
+    A unit's events fall into few groups whose means are its shape without noise; crossings of noise average to
+    nothing but the crossing; a rare disturbance stays alone and its number says so.
+
+    Parameters
+    ----------
+    values : ndarray, (n_spikes, 61), float32
+        As in `waveforms.Seen`.
+
+    """
+    x = np.ascontiguousarray(values[:, :60], np.float32)
+    n_spikes = len(x)
+    if not n_spikes:
+        return Typical(np.zeros((1, 61), np.float32), np.zeros(0, np.int64))
+    rng = np.random.default_rng(0)
+    known = x if n_spikes <= _FIT_ROWS else x[rng.choice(n_spikes, _FIT_ROWS, replace=False)]
+    n_groups = max(min(GROUPS, n_spikes // _EVENTS_PER_GROUP), 1)
+    centres = known[rng.choice(len(known), n_groups, replace=False)]
+    for _ in range(_ROUNDS):
+        sums, counts = _sums(known, _nearest(known, centres), n_groups)
+        filled = counts > 0
+        centres[filled] = sums[filled] / counts[filled, None]
+    group = _nearest(x, centres)
+    sums, counts = _sums(x, group, n_groups)
+    mean = np.empty((n_groups, 61), np.float32)
+    mean[:, :60] = sums / np.maximum(counts, 1)[:, None]
+    mean[:, 60] = np.log1p(counts) / 8
+    return Typical(mean, group)
+
+
+def _nearest(x: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:
+    half = 0.5 * (centres * centres).sum(axis=1)
+    blocks = [(x[i : i + 8192] @ centres.T - half).argmax(axis=1) for i in range(0, len(x), 8192)]
+    return np.concatenate(blocks)
+
+
+def _sums(
+    x: NDArray[np.float32], group: NDArray[np.int64], n_groups: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the sum of each group's rows and their number."""
+    counts = np.bincount(group, minlength=n_groups)
+    ordered = x[np.argsort(group, kind="stable")].astype(np.float64)
+    starts = np.cumsum(counts) - counts
+    sums = np.zeros((n_groups, x.shape[1]))
+    filled = counts > 0
+    sums[filled] = np.add.reduceat(ordered, starts[filled], axis=0)
+    return sums, counts
