@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -14,7 +14,7 @@ import numpy as np
 
 from . import store
 from .disk import remove_tree
-from .errors import DataError, ProjectError
+from .errors import ProjectError
 from .folder import (
     JOURNAL,
     check_facts,
@@ -24,6 +24,7 @@ from .folder import (
     record_import,
     stored_experiments,
 )
+from .importing import agreed, fitted, recordings
 from .journal import Journal
 from .keeping import Keeping
 from .lock import WriterLock
@@ -94,8 +95,10 @@ class Project(Keeping):
         names = [files] if isinstance(files, str | Path) else list(files)
         if not names and spikes is None:
             raise ProjectError(f"{folder}: a project needs events. Name the recordings to import.")
-        experiments = [] if spikes is None else list(arrange(spikes))
-        experiments += _imported(names, list(experiments), progress)
+        tables = agreed([*([] if spikes is None else [spikes]), *recordings(names, None, progress)])
+        experiments: list[Experiment] = []
+        for table in tables:
+            experiments += arrange(table, sum(map(len, experiments)))
         with new_folder(folder) as partial, contextlib.closing(Journal(partial / JOURNAL)) as journal:
             for number, e in enumerate(experiments):
                 stored = store.write(e, experiment_folder(partial, number), progress)
@@ -242,11 +245,12 @@ class Project(Keeping):
         names = [files] if isinstance(files, str | Path) else list(files)
         self._require_writable()
         added = []
-        for e in _imported(names, self._experiments, progress):
+        for spikes in recordings(names, self._experiments[0], progress):
             with self._editing():
                 self._require_writable()
-                self._add(e, progress)
-            added.append(e.name)
+                for e in arrange(fitted(spikes, self.channels(), self.labels, self.counts, self.new_unit), len(self)):
+                    self._add(e, progress)
+                    added.append(e.name)
         return added
 
     def _add(self, experiment: Experiment, progress: Progress | None) -> None:
@@ -267,26 +271,3 @@ class Project(Keeping):
         rows = np.arange(first, len(self))
         codes = self._state.codes_at(rows)
         self._take_in(action, rows, codes, codes, {})
-
-
-def _imported(
-    files: Sequence[str | Path], have: Sequence[Experiment], progress: Progress | None
-) -> Iterator[Experiment]:
-    """Read files one by one, brought to the rate and window of the first."""
-    from .loading import conform, load
-
-    first, n_rows = (have[0] if have else None), sum(len(e) for e in have)
-    for number, file in enumerate(files):
-        if progress is not None:
-            progress(number / len(files), f"reading {Path(file).name}")
-        spikes = load(file)
-        if first is not None:
-            if spikes.raw.shape[1:-1] != first.raw.shape[1:-1]:
-                raise DataError(f"{file} has waveforms of another number of channels. Make a project of its own of it.")
-            spikes = conform(
-                spikes, first.sampling_rate, pre_samples=first.pre_samples, n_samples=int(first.raw.shape[-1])
-            )
-        for e in arrange(spikes, n_rows):
-            first = first or e
-            yield e
-        n_rows += len(spikes)

@@ -358,6 +358,31 @@ def test_added_files_become_experiments_and_rewrite_nothing(folder: Path, tmp_pa
         assert project.verify() == []
 
 
+def sorted_and_not(path: Path, *, sorted_unit: int | None) -> Spikes:
+    """Save a recording whose channel 2 has a sorted unit, or only unsorted events (in unit 1); return it."""
+    table = recording(60, seed=sorted_unit or 0, labels={(2, 1): "unsorted"} if sorted_unit is None else {})
+    if sorted_unit is not None:
+        table = replace(table, unit=np.where(table.channel == 2, sorted_unit, 1).astype(np.int32))
+    save(table, path)
+    return table
+
+
+def test_unsorted_events_of_one_file_stay_apart_from_a_sorted_unit_of_another(tmp_path: Path) -> None:
+    sorted_and_not(tmp_path / "a.npz", sorted_unit=None)
+    sorted_and_not(tmp_path / "b.npz", sorted_unit=1)
+    sorted_and_not(tmp_path / "c.npz", sorted_unit=None)
+    with Project.create(tmp_path / "p.nsort", [tmp_path / "a.npz", tmp_path / "b.npz"]) as project:
+        project.add(tmp_path / "c.npz")
+        units = [set(project.unit[project.rows(2, experiment=e)].tolist()) for e in range(3)]
+        assert project.labels == {(2, 2): "unsorted"}
+        assert units == [{2}, {1}, {2}]
+    with Project.create(tmp_path / "q.nsort", tmp_path / "a.npz") as project:
+        project.add(tmp_path / "b.npz")
+        units = [set(project.unit[project.rows(2, experiment=e)].tolist()) for e in range(2)]
+        assert project.labels == {(2, 1): "unsorted"}
+        assert units == [{1}, {2}], "rows that are there keep their unit"
+
+
 def test_a_file_of_another_rate_is_brought_to_the_first_ones(tmp_path: Path) -> None:
     for name, rate, pre in (("a", 20_000.0, 2), ("b", 10_000.0, 1)):
         save(recording(50, sampling_rate=rate, pre_samples=pre), tmp_path / f"{name}.npz")
