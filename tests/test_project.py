@@ -487,6 +487,57 @@ def test_a_killed_writer_frees_the_project(folder: Path) -> None:
         assert project.counts(2)[4] == 3
 
 
+HALF_DONE = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode = TRUNCATE")
+db.execute("PRAGMA cache_size = 2")
+db.execute("BEGIN IMMEDIATE")
+for n in range(2000):
+    db.execute("INSERT INTO mark VALUES(1, 'label', ?, 1, '', ?)", (n, "x" * 100))
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_an_edit_cut_off_half_way_is_taken_back_by_whoever_opens_next(folder: Path, *, read_only: bool) -> None:
+    with Project.open(folder) as project:
+        project.assign(project.rows(2)[:5], 2)
+    before = (folder / "curation.db").read_bytes()
+    subprocess.run([sys.executable, "-c", HALF_DONE, folder / "curation.db"], check=False)
+    assert (folder / "curation.db").read_bytes() != before
+    with Project.open(folder, read_only=read_only) as project:
+        assert (project.notice, project.n_edits) == ("", 1)
+        assert project.counts(2)[2] == 5
+        assert project.verify() == []
+
+
+def test_those_who_look_on_see_an_added_recording(folder: Path, tmp_path: Path) -> None:
+    save(recording(60, seed=1), tmp_path / "second.npz")
+    with Project.open(folder) as project, Project.open(folder, read_only=True) as looking:
+        project.add(tmp_path / "second.npz")
+        project.assign(project.rows(7), 3)
+        seen: list[Any] = []
+        looking.param.watch(lambda event: seen.append(event.new.kind), "edit")
+        assert looking.refresh() == 2
+        assert seen == ["import", "assign"]
+        assert len(looking.experiments) == 2
+        np.testing.assert_array_equal(looking.unit, project.unit)
+        np.testing.assert_array_equal(looking.source_row, project.source_row)
+
+
+def test_a_branch_from_before_a_recording_was_added_does_not_hold_it(folder: Path, tmp_path: Path) -> None:
+    save(recording(60, seed=1), tmp_path / "second.npz")
+    with Project.open(folder) as project:
+        first = project.assign(project.rows(2)[:5], 2)
+        assert first is not None
+        project.add(tmp_path / "second.npz")
+        with project.branch(tmp_path / "b.nsort", first.id) as branch:
+            assert (len(branch), branch.counts(2)[2]) == (400, 5)
+        with project.branch(tmp_path / "c.nsort", 0) as branch:
+            assert (len(branch), branch.n_edits) == (400, 0)
+
+
 def test_a_folder_that_cannot_be_written_to_is_open_for_looking(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> bool:
         raise PermissionError(13, "Permission denied")

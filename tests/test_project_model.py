@@ -283,7 +283,7 @@ class TestProjectMachine(ProjectMachine.TestCase):  # type: ignore[valid-type,mi
 
     settings = settings(
         max_examples=10_000 if EXHAUSTIVE else 200,
-        stateful_step_count=50 if EXHAUSTIVE else 20,
+        stateful_step_count=50 if EXHAUSTIVE else 15,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
