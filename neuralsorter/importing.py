@@ -30,6 +30,11 @@ def recordings(files: Sequence[str | Path], like: Experiment | None, progress: P
         yield conform(spikes, form[0], pre_samples=form[1], n_samples=form[2][-1])
 
 
+def part_of(progress: Progress | None, low: float, high: float) -> Progress | None:
+    """Return a progress that runs from `low` to `high` of the whole."""
+    return progress and (lambda done, what: progress(low + done * (high - low), what))
+
+
 def agreed(tables: Sequence[Spikes]) -> list[Spikes]:
     """Give unsorted events of a channel the same unit in every table, clear of its sorted units."""
     if len(tables) < 2:

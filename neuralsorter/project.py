@@ -24,7 +24,7 @@ from .folder import (
     record_import,
     stored_experiments,
 )
-from .importing import agreed, fitted, recordings
+from .importing import agreed, fitted, part_of, recordings
 from .journal import Journal
 from .keeping import Keeping
 from .lock import WriterLock
@@ -95,14 +95,15 @@ class Project(Keeping):
         names = [files] if isinstance(files, str | Path) else list(files)
         if not names and spikes is None:
             raise ProjectError(f"{folder}: a project needs events. Name the recordings to import.")
-        tables = agreed([*([] if spikes is None else [spikes]), *recordings(names, None, progress)])
+        tables = agreed([*([] if spikes is None else [spikes]), *recordings(names, None, part_of(progress, 0, 0.5))])
         experiments: list[Experiment] = []
         for table in tables:
             experiments += arrange(table, sum(map(len, experiments)))
+        steps = np.linspace(0.5 if names else 0, 1, len(experiments) + 1).tolist()
         with new_folder(folder) as partial, contextlib.closing(Journal(partial / JOURNAL)) as journal:
             for number, e in enumerate(experiments):
-                stored = store.write(e, experiment_folder(partial, number), progress)
-                record_import(journal, number, stored)
+                part = part_of(progress, *steps[number : number + 2])
+                record_import(journal, number, store.write(e, experiment_folder(partial, number), part))
         return cls.open(folder)
 
     @classmethod
@@ -245,11 +246,11 @@ class Project(Keeping):
         names = [files] if isinstance(files, str | Path) else list(files)
         self._require_writable()
         added = []
-        for spikes in recordings(names, self._experiments[0], progress):
+        for spikes in recordings(names, self._experiments[0], part_of(progress, 0, 0.5)):
             with self._editing():
                 self._require_writable()
                 for e in arrange(fitted(spikes, self.channels(), self.labels, self.counts, self.new_unit), len(self)):
-                    self._add(e, progress)
+                    self._add(e, part_of(progress, 0.5, 1))
                     added.append(e.name)
         return added
 

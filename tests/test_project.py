@@ -15,7 +15,7 @@ import pytest
 
 from neuralsorter import disk
 from neuralsorter.edit import acting_as
-from neuralsorter.errors import DataError, ProjectError
+from neuralsorter.errors import Cancelled, DataError, ProjectError
 from neuralsorter.lock import WriterLock
 from neuralsorter.project import Project
 from neuralsorter.rescue import _whole_action as whole_action
@@ -392,6 +392,28 @@ def test_a_file_of_another_rate_is_brought_to_the_first_ones(tmp_path: Path) -> 
         assert (project.sampling_rate, project.pre_samples) == (20_000.0, 2)
 
 
+def test_an_import_tells_how_far_it_is_and_may_be_stopped(tmp_path: Path) -> None:
+    for name in "ab":
+        save(recording(50), tmp_path / f"{name}.npz")
+    files, told = [tmp_path / "a.npz", tmp_path / "b.npz"], []
+
+    def note(done: float, what: str) -> None:
+        told.append((done, what))
+
+    Project.create(tmp_path / "p.nsort", files, note).close()
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[0] == (0, "reading a.npz")
+    assert told[-1] == (1, "b.npz")
+
+    def stop(done: float, _: str) -> None:
+        if done > 0.7:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        Project.create(tmp_path / "q.nsort", files, stop)
+    assert not list(tmp_path.glob("q*"))
+
+
 def test_a_file_that_cannot_be_read_leaves_no_project(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"no")
     with pytest.raises(Exception, match=r"a\.npz"):
@@ -634,6 +656,15 @@ def test_a_whole_recording_action_is_preceded_by_a_backup(folder: Path) -> None:
         project.clean(np.arange(len(project)), np.zeros(len(project)), 0.5)
         (made,) = set((folder / "backups").iterdir()) - before
         assert int(made.stem.rpartition("-")[2]) == project.history()[-2].id
+
+
+def test_every_so_many_actions_the_journal_is_backed_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neuralsorter.keeping.EVERY_ACTIONS", 5)
+    with Project.open(folder) as project:
+        have = len(list((folder / "backups").iterdir()))
+        for unit in range(2, 14):
+            project.assign(project.rows(2), unit)
+        assert len(list((folder / "backups").iterdir())) == have + 2
 
 
 def test_a_project_of_a_newer_version_is_refused(folder: Path) -> None:
