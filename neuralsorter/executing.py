@@ -20,6 +20,7 @@ import pandas as pd
 
 from .errors import NeuralSorterError
 from .passing import read_spikes
+from .scripts import DATA_NAMES
 from .spikes import Spikes
 
 _MAX_ROWS = 100_000
@@ -29,6 +30,9 @@ _DOTS_PER_INCH = 110
 
 def execute(job: dict[str, Any], in_force: list[str]) -> None:
     """Run the script of `job`; leave result.json and result.bin in its scratch folder."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="replace")
     header: dict[str, Any] = {"kind": "none", "in_force": in_force}
     payload = b""
     try:
@@ -59,7 +63,7 @@ def rehearse(path: Path) -> None:
         experiment=np.zeros(n_events, np.int32),
         triggers=pd.DataFrame({"time_s": [2.0, 5.0], "code": [1, 1]}),
     )
-    _converted(_called(path.read_text(encoding="utf-8"), str(path), {"spikes": spikes}, {}), n_events)
+    _converted(_called(path.read_text(encoding="utf-8"), str(path), dict.fromkeys(DATA_NAMES, spikes), {}), n_events)
 
 
 def _called(source: str, path: str, data: dict[str, Spikes], parameters: dict[str, Any]) -> Any:

@@ -37,17 +37,20 @@ def main(session: str, *, fork: bool) -> None:
     os.environ["MPLBACKEND"] = "Agg"
     importlib.import_module("numpy")
     control.send({"ready": os.getpid()})
-    steps = _warm(fork=fork)
+    steps, warm = _warm(fork=fork), False
     try:
         while True:
-            while not (fork and control.has_message()) and next(steps, None):
-                pass
+            while not (warm or (fork and control.wait(0))):
+                warm = next(steps, None) is None
+                if warm:
+                    control.send({"warm": True})
             message = control.receive()
             if message is None:
                 return
             if "job" in message:
                 job = json.loads(Path(message["job"]).read_text(encoding="utf-8"))
                 if not fork:
+                    control.send({"started": True})
                     control.become_script()
                     _run_and_exit(job, alone=False)
                 control.send({"done": _run_in_child(job, control)})
@@ -55,6 +58,7 @@ def main(session: str, *, fork: bool) -> None:
         if fork:
             _kill_descendants()
         shutil.rmtree(session, ignore_errors=True)
+        os._exit(0)
 
 
 class _Control:
@@ -68,12 +72,12 @@ class _Control:
         os.close(null)
         self._buffer = b""
 
-    @property
-    def input(self) -> int:
-        return self._input
-
-    def has_message(self) -> bool:
-        return bool(b"\n" in self._buffer or select.select([self._input], [], [], 0)[0])
+    def wait(self, seconds: float | None = None, *, or_end_of: int | None = None) -> bool:
+        """Wait for a message, or for a process to end; return whether there is a message."""
+        if b"\n" in self._buffer:
+            return True
+        waiting = [self._input] if or_end_of is None else [self._input, or_end_of]
+        return self._input in select.select(waiting, [], [], seconds)[0]
 
     def receive(self) -> dict[str, Any] | None:
         """Return the next message, or None when the server is gone."""
@@ -127,12 +131,11 @@ def _run_in_child(job: dict[str, Any], control: _Control) -> int:
     if leader == 0:
         control.become_script()
         _lead(job)
+    _lead_group(leader)
+    control.send({"started": True})
     ended = os.pidfd_open(leader)
     try:
-        while True:
-            ready = select.select([ended, control.input], [], [])[0]
-            if ended in ready:
-                break
+        while control.wait(or_end_of=ended):
             message = control.receive()
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(leader, signal.SIGKILL)
@@ -148,12 +151,19 @@ def _run_in_child(job: dict[str, Any], control: _Control) -> int:
     return status
 
 
+def _lead_group(process: int) -> None:
+    # Both parent and child do this, so that it is done whichever of them goes on first.
+    with contextlib.suppress(OSError):
+        os.setpgid(process, process)
+
+
 def _lead(job: dict[str, Any]) -> NoReturn:
     """Head the process group of one script: in a process tree of its own where the system grants one."""
-    os.setsid()
+    _lead_group(os.getpid())
     die_with_parent()
     if not enter_namespaces():
         _run_and_exit(job, alone=False)
+    die_with_parent()  # again: a change of namespace may undo it
     first = os.fork()
     if first == 0:
         die_with_parent()
@@ -168,8 +178,8 @@ def _run_and_exit(job: dict[str, Any], *, alone: bool) -> NoReturn:
         readable = [sys.prefix, sys.base_prefix, *filter(None, sys.path), *job["readable"]]
         in_force = confine(readable, job["scratch"], job["memory_mb"], job["cpu_s"], alone=alone)
         os.chdir(job["scratch"])
-        os.environ.update(TMPDIR=job["scratch"], MPLCONFIGDIR=job["scratch"], NUMBA_CACHE_DIR=job["scratch"])
-        _keep_no_compiled_code()
+        os.environ.update(TMPDIR=job["scratch"], MPLCONFIGDIR=job["scratch"])
+        _keep_compiled_code_in(job["scratch"])
         from .executing import execute
 
         execute(job, in_force)
@@ -179,17 +189,20 @@ def _run_and_exit(job: dict[str, Any], *, alone: bool) -> NoReturn:
         os._exit(status)
 
 
-def _keep_no_compiled_code() -> None:
-    # Numba would fail where it may not write beside its caller's file.
-    caching = sys.modules.get("numba.core.caching")
-    if caching is not None:
-        caching.Cache.save_overload = lambda *_: None
+def _keep_compiled_code_in(scratch: str) -> None:
+    # Numba fails where it may not write beside its caller's file. What is imported already would: it keeps nothing.
+    os.environ["NUMBA_CACHE_DIR"] = scratch
+    if "numba" in sys.modules:
+        sys.modules["numba.core.config"].CACHE_DIR = scratch  # type: ignore[attr-defined]
+        sys.modules["numba.core.caching"].Cache.save_overload = lambda *_: None
 
 
 def _kill_descendants() -> None:
     """Kill whatever a script left behind: its orphans are children of this process."""
-    with contextlib.suppress(ChildProcessError):
+    with contextlib.suppress(ChildProcessError):  # raised when there is none left
         while True:
+            if os.waitpid(-1, os.WNOHANG)[0]:
+                continue
             for child in _children():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)

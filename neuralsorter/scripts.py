@@ -15,7 +15,7 @@ from .errors import PluginError
 
 Value = int | float | bool | str
 
-DATA_NAMES = ("spikes", "channel", "everything")
+DATA_NAMES = ("spikes", "channel", "everything", "other")
 _MAX_SOURCE = 1 << 20
 _KINDS: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
 

@@ -242,11 +242,9 @@ def test_scripts_run_at_once_from_several_threads(runner: ScriptRunner) -> None:
 def test_where_processes_cannot_be_forked_each_script_gets_a_fresh_one() -> None:
     runner = ScriptRunner(fork=False)
     try:
-        assert run(runner, "print('hi'); return 5").payload == "5"
-        assert run(runner, "print('hi'); return 6").output == "hi\n"
-        assert "ZeroDivisionError" in run(runner, "1 / 0").error
+        result = run(runner, "print('hi'); return 5")
+        assert (result.payload, result.output) == ("5", "hi\n")
         stopped = run(runner, "while True: pass", timeout_s=1.5)
         assert stopped.error == "The script was stopped: it took longer than 1.5 s."
-        assert "SIGSEGV" in run(runner, "import ctypes; ctypes.string_at(0)").error
     finally:
         runner.close()
