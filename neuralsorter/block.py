@@ -103,14 +103,19 @@ class Block:
         first, last = self.reach
         n_positions, k = last - first + 1, slices(n)
         reach = np.array([self.n_samples, n_positions, first], np.int64)
-        low = np.full((k, n_groups, self.n_channels * n_positions), np.inf, np.float32)
-        high = np.full_like(low, -np.inf)
+        whole = self.raw.dtype == np.int16
+        bottom, ceiling = (-32_768, 32_767) if whole else (-np.inf, np.inf)
+        low = np.full((k, n_groups, self.n_channels * n_positions), ceiling, self.raw.dtype)
+        high = np.full_like(low, bottom)
         run([
-            (extremes, (self.raw, self.uv_per_bit, rows, groups, n * i // k, n * (i + 1) // k, self.shift, reach,
+            (extremes, (self.raw, rows, groups, n * i // k, n * (i + 1) // k, self.shift, reach,
                         low[i], high[i]))
             for i in range(k)
         ])  # fmt: skip
-        return low.min(axis=0), high.max(axis=0)
+        lowest = np.multiply(low.min(axis=0), self.uv_per_bit, dtype=np.float32)
+        highest = np.multiply(high.max(axis=0), self.uv_per_bit, dtype=np.float32)
+        none = lowest > highest
+        return np.where(none, np.float32(np.inf), lowest), np.where(none, np.float32(-np.inf), highest)
 
 
 @dataclass(frozen=True, eq=False)

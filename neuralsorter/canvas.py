@@ -34,13 +34,12 @@ class Run:
         """Return the columns of a group's extremes that belong to the run's positions."""
         return slice(int(self.place[4]), int(self.place[4]) + len(self.segments) + 1)
 
-    def counters(self, n: int, height: int, cells: int, events: int) -> tuple[NDArray[Any], ...]:
-        """Return zeroed tables for n threads that count up to `events` each, as `count_pairs` names them."""
+    def counters(self, n: int, height: int, cells: int) -> tuple[NDArray[Any], ...]:
+        """Return zeroed tables for n threads, as `count_pairs` names them."""
         size, columns = len(self.segments), int(self.segments[:, 1].max()) + 1
         sides = height if self.segments[:, 2].any() else 0
         return (
-            np.zeros((n, cells + 1), np.uint16),
-            np.zeros((n, events * size // 65_536 + 1, 2), np.int64),
+            np.zeros((n, cells + 1), np.int32),
             np.zeros((n, 2, sides, sides), np.int32),
             np.zeros((n, size, 2, columns, height), np.int32),
             np.zeros((n, size, 2, columns, height), np.int32),
@@ -76,8 +75,7 @@ class Canvas:
         for part in self.runs:
             boxes = [self._boxes(part, low, high) for low, high in zip(groups.low, groups.high, strict=True)]
             cells = max(int(box[BASE, -1] + box[N_A, -1] * box[N_B, -1]) for box in boxes)
-            n, most = slices(int(sizes.max(initial=0))), max(size // slices(size) + 1 for size in [0, *sizes.tolist()])
-            counters = part.counters(n, self.view.height, cells, most)
+            counters = part.counters(slices(int(sizes.max(initial=0))), self.view.height, cells)
             for i in range(len(sizes)):
                 if not flag[0]:
                     self._count(part, groups, i, boxes[i], counters, flag)
@@ -122,13 +120,12 @@ class Canvas:
         ])  # fmt: skip
         for i in range(n):
             image[:, part.segments[cuts[i], 0]] += shared[i]
-        counters[1][:, 0, 0] = 0
 
     def _plan(self) -> list[Run]:
         view, block = self.view, self.block
         left, right = view.x_range
         window = np.concatenate([view.numbers, [0.0, 1.0, 0.0]])  # cuts of the outer segments, start of the channel
-        limit = max(1, TABLE_BYTES // threads() // (2 * view.height * view.height))
+        limit = max(1, TABLE_BYTES // threads() // (4 * view.height * view.height))
         runs = []
         for channel in range(block.n_channels):
             runs += [self._run(channel, part, window) for part in self._visible(channel, left, right, limit)]

@@ -1,8 +1,8 @@
 """Kernels that count waveforms between samples: how many go from row a to row b.
 
 All waveforms share their sample positions, so between two neighbouring samples a waveform is a pair of pixel rows
-(a, b), and pairs are few. The rows that occur on either side, known beforehand, are the segment's box. Counts are of 16
-bits, to stay in cache; a count that passes 65,535 starts anew and is noted in `passed`.
+(a, b), and pairs are few. The rows that occur on either side, known beforehand, are the segment's box. A batch of
+events is turned so that one segment at a time is counted: its table then stays in the fastest cache.
 
 Segments that leave the window start or end on its edge. They are counted by edge, column and other row: `entering`
 (from an edge to a row), `leaving` (from a row to an edge) and `through` (from one edge to the other).
@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
-BATCH = 16  # events gathered at a time; the stop flag is looked at between two
-NO_SEGMENT = 4  # in place of a segment's cut
+BATCH, FEW = 1024, 16  # events counted, and gathered, at a time
 LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
 
 
@@ -49,6 +48,20 @@ def gather(
 
 
 @nb.njit(nogil=True, cache=True)
+def gather_turned(
+    raw: Any, scale_uv: Any, order: Any, begin: int, n: int, shift: Any, place: Any, turned: Any, samples: Any
+) -> None:
+    """Gather n events, a sample of all of them in one row: `turned` (n_segments + 2, at least n)."""
+    for i in range(0, n, FEW):
+        few = min(FEW, n - i)
+        gather(raw, scale_uv, order, begin + i, few, shift, place, samples)
+        for k in range(samples.shape[1]):
+            to = turned[k, i : i + few]
+            for j in range(few):
+                to[j] = samples[j, k]
+
+
+@nb.njit(nogil=True, cache=True)
 def quantise(samples: Any, window: Any, top: Any, rows: Any) -> Any:
     """Write the pixel row of each sample in µV, clamped to the window; return 0 if all samples are inside."""
     low, high, scale, offset = window[2], window[3], window[6], window[7]
@@ -63,22 +76,26 @@ def quantise(samples: Any, window: Any, top: Any, rows: Any) -> Any:
 
 
 @nb.njit(nogil=True, cache=True)
-def encode(samples: Any, window: Any, rows: Any) -> None:
-    """Replace the rows of samples outside the window by BELOW, ABOVE or MISSING."""
+def encode(samples: Any, window: Any, rows: Any) -> Any:
+    """Replace the rows of samples outside the window by BELOW, ABOVE or MISSING; return 0 if none is missing."""
     low, high = window[2], window[3]
+    missing = np.int32(0)
     for i in range(rows.shape[0]):
         y = np.float64(samples[i])
-        code = np.int32(BELOW) if y < low else np.int32(MISSING)
-        code = np.int32(ABOVE) if y > high else code
+        absent = y != y  # noqa: PLR0124 - NaN
+        code = np.int32(BELOW) if y < low else np.int32(ABOVE)
+        code = np.int32(MISSING) if absent else code
+        missing |= np.int32(absent)
         rows[i] = rows[i] if low <= y <= high else code
+    return missing
 
 
 @nb.njit(nogil=True, cache=True)
 def locate(left: Any, right: Any, across: Any, to: Any, nowhere: Any, index: Any) -> None:
     """Write in which cell each pair of rows is counted."""
-    for s in range(index.shape[0]):
-        at = np.int32(np.int32(left[s] * across[s]) + np.int32(right[s] + to[s]))
-        index[s] = min(np.uint32(at), nowhere)
+    for i in range(index.shape[0]):
+        at = np.int32(np.int32(left[i] * across) + np.int32(right[i] + to))
+        index[i] = min(np.uint32(at), nowhere)
 
 
 @nb.njit(nogil=True, cache=True)
@@ -88,35 +105,19 @@ def mark(before: Any, left: Any, right: Any, cut: Any, nowhere: Any, index: Any,
     A segment is marked when it leaves the window, when the window's sides cut it, or when it begins a line because the
     sample before it is missing.
     """
-    for j in range(index.shape[0]):
-        a, b = left[j], right[j]
-        present = (a != MISSING) & (b != MISSING) & ((a != b) | (a >= 0)) & (cut[j] != NO_SEGMENT)
-        leaves = (a < 0) | (b < 0) | (cut[j] != 0)
-        marked[j] = present & (leaves | (before[j] == MISSING))
-        index[j] = nowhere if leaves else index[j]
+    for i in range(index.shape[0]):
+        a, b = left[i], right[i]
+        present = (a != MISSING) & (b != MISSING) & ((a != b) | (a >= 0))
+        leaves = (a < 0) | (b < 0) | (cut != 0)
+        marked[i] = present & (leaves | (before[i] == MISSING))
+        index[i] = nowhere if leaves else index[i]
 
 
 @nb.njit(nogil=True, cache=True)
-def tabulate(index: Any, length: int, nowhere: Any, pairs: Any, passed: Any) -> None:
-    """Count the cells in index; note those that pass 65,535."""
-    for j in range(index.shape[0]):
-        at = index[j]
-        count = np.uint16(pairs[at] + np.uint16(1))
-        pairs[at] = count
-        if count == 0 and at != nowhere:
-            passed[0, 0] += 1
-            passed[passed[0, 0], 0] = j % length
-            passed[passed[0, 0], 1] = at
-
-
-@nb.njit(nogil=True, cache=True)
-def tiled(values: Any, rest: Any) -> NDArray[np.int32]:
-    """Return the value of each segment, `rest` for the two samples of an event that begin none, for a whole batch."""
-    n = values.shape[0]
-    table = np.full((BATCH, n + 2), np.int32(rest), np.int32)
-    for i in range(BATCH):
-        table[i, :n] = values
-    return table.reshape(-1)
+def tabulate(index: Any, pairs: Any) -> None:
+    """Count the cells in index."""
+    for i in range(index.shape[0]):
+        pairs[index[i]] += 1
 
 
 @nb.njit(nogil=True, cache=True)
@@ -162,7 +163,7 @@ def add_crossing(
 
 
 @nb.njit(nogil=True, cache=True)
-def count_pairs(
+def count_pairs(  # noqa: C901 - one pass over the events
     raw: Any,
     scale_uv: Any,
     order: NDArray[np.int32],
@@ -175,7 +176,6 @@ def count_pairs(
     height: int,
     boxes: NDArray[np.int32],
     pairs: Any,
-    passed: Any,
     cut_pairs: Any,
     entering: Any,
     leaving: Any,
@@ -190,44 +190,45 @@ def count_pairs(
     position (a sample number) of the run, whether the first segment is the line's first; segments (n, 4): first
     column, columns to the last, 1 and 2 for left and right ends cut by the window's sides, picture width; window:
     left, right, low, high, x and y scale and offset, cut of the left and right end, x of position 0; pairs: one cell
-    more than the boxes need, for pairs that are not counted there; passed (n, 2): segment and cell, passed[0, 0] is
-    how many.
+    more than the boxes need, for pairs that are not counted there.
     """
-    n, position = segments.shape[0], place[2]
-    length, top, nowhere = n + 2, np.int32(height - 1), np.uint32(pairs.shape[0] - 1)
-    samples, rows = np.empty((BATCH, length), np.float32), np.empty(BATCH * length, np.int32)
-    flat, index, marked = samples.reshape(-1), np.empty(BATCH * length, np.uint32), np.empty(BATCH * length, np.bool_)
-    across = tiled(boxes[N_B], 0)
-    to = tiled(boxes[BASE] - boxes[LOW_A] * boxes[N_B] - boxes[LOW_B], -(1 << 30))
-    cut = tiled(segments[:, 2], NO_SEGMENT)
-    any_cut = segments[:, 2].any()
-    for begin_batch in range(begin, end, BATCH):
-        if stop[0] != 0:
-            return
-        m = min(BATCH, end - begin_batch)
-        size = m * length - 2  # the batch as one long line: segment j goes from sample j + 1 to j + 2
-        gather(raw, scale_uv, order, begin_batch, m, shift, place, samples)
-        outside = quantise(flat[: size + 2], window, top, rows[: size + 2])
-        left, right = rows[1 : size + 1], rows[2 : size + 2]
-        locate(left, right, across[:size], to[:size], nowhere, index[:size])
-        closer = outside != 0 or any_cut
-        if closer:
-            encode(flat[: size + 2], window, rows[: size + 2])
-            mark(rows[:size], left, right, cut[:size], nowhere, index[:size], marked[:size])
-        tabulate(index[:size], length, nowhere, pairs, passed)
-        if not closer:
-            continue
-        for j in range(size):
-            if not marked[j]:
+    n, top, nowhere = segments.shape[0], np.int32(height - 1), np.uint32(pairs.shape[0] - 1)
+    samples, turned = np.empty((FEW, n + 2), np.float32), np.empty((n + 2, BATCH + FEW), np.float32)
+    rows, index, marked = np.empty((3, BATCH), np.int32), np.empty(BATCH, np.uint32), np.empty(BATCH, np.bool_)
+    state = np.zeros((2, 3), np.int32)  # of the rows held: some outside the window, some missing
+    to = boxes[BASE] - boxes[LOW_A] * boxes[N_B] - boxes[LOW_B]
+    for start in range(begin, end, BATCH):
+        m = min(BATCH, end - start)
+        gather_turned(raw, scale_uv, order, start, m, shift, place, turned, samples)
+        found = index[:m]
+        for k in range(n + 2):
+            here, s = k % 3, k - 2
+            right = rows[here, :m]
+            state[0, here] = quantise(turned[k, :m], window, top, right)
+            state[1, here] = encode(turned[k, :m], window, right) if state[0, here] else 0
+            if s < 0:
                 continue
-            s, a, b = j % length, left[j], right[j]
-            begins = rows[j] == MISSING and (cut[j] & 1) == 0
-            if a >= 0 and b >= 0 and cut[j] == 0:
-                if segments[s, 1] > 0 or a != b:
-                    starts[s, a] += 1
+            if stop[0] != 0:
+                return
+            left, before, cut = rows[(k - 1) % 3, :m], rows[(k - 2) % 3, :m], segments[s, 2]
+            locate(left, right, boxes[N_B, s], np.int32(to[s]), nowhere, found)
+            closer = cut != 0 or state[0, here] or state[0, (k - 1) % 3] or state[1, (k - 2) % 3]
+            if closer:
+                mark(before, left, right, cut, nowhere, found, marked[:m])
+            tabulate(found, pairs)
+            if not closer:
                 continue
-            crossed[s] = 1
-            add_crossing(
-                s, np.float64(position + s) + window[10], flat[j + 1], flat[j + 2], begins, window, segments, height,
-                cut_pairs, entering, leaving, through, starts
-            )  # fmt: skip
+            x = np.float64(place[2] + s) + window[10]
+            for i in range(m):
+                if not marked[i]:
+                    continue
+                begins = before[i] == MISSING and (cut & 1) == 0
+                if left[i] >= 0 and right[i] >= 0 and cut == 0:
+                    if segments[s, 1] > 0 or left[i] != right[i]:
+                        starts[s, left[i]] += 1
+                    continue
+                crossed[s] = 1
+                add_crossing(
+                    s, x, turned[k - 1, i], turned[k, i], begins, window, segments, height, cut_pairs, entering,
+                    leaving, through, starts
+                )  # fmt: skip

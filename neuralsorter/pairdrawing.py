@@ -128,19 +128,8 @@ def draw_pairs(difference: Any, counts: Any, low: int, offset: int, table: Any, 
 
 
 @nb.njit(nogil=True, cache=True)
-def draw_passed(difference: Any, passed: Any, s: int, box: Any, run: int, with_start: Any) -> None:
-    """Draw the 65,536 waveforms of each pair of rows whose count has started anew."""
-    for i in range(1, passed[0, 0] + 1):
-        if passed[i, 0] == s:
-            at = passed[i, 1] - box[BASE]
-            a, b = at // box[N_B] + box[LOW_A], at % box[N_B] + box[LOW_B]
-            add_line(difference, 0, a, run, b, 65_536, with_start or (run == 0 and a == b))
-
-
-@nb.njit(nogil=True, cache=True)
 def draw_segments(
     pairs: Any,
-    passed: Any,
     cut_pairs: Any,
     entering: Any,
     leaving: Any,
@@ -176,7 +165,6 @@ def draw_segments(
         for t in range(pairs.shape[0]):
             counts = pairs[t, box[BASE] : box[BASE] + box[N_A] * box[N_B]].reshape((box[N_A], box[N_B]))
             draw_pairs(difference, counts, box[LOW_A], box[LOW_B] - box[LOW_A], table, with_start, False)
-            draw_passed(difference, passed[t], s, box, run, with_start)
             if cut:
                 draw_pairs(difference, cut_pairs[t, 0 if cut & 1 else 1], 0, 0, table, with_start, True)
             add_starts(difference, starts[t, s], 0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .block import Block, Window
 from .canvas import Canvas
 from .grouping import NO_ORDER
-from .paircounts import BATCH, encode, gather, quantise
+from .paircounts import FEW, encode, gather, quantise
 from .rasterlines import MISSING, clip, column_rows
 from .regions import height_at
 from .threads import run, slices
@@ -144,11 +144,11 @@ def touches(
 ) -> None:
     """Set hit for the events order[begin:end] (or begin to end) that have a pixel in the region."""
     n, height = len(segments), filled.shape[1] - 1
-    samples, rows = np.empty((BATCH, n + 2), np.float32), np.empty(n + 2, np.int32)
+    samples, rows = np.empty((FEW, n + 2), np.float32), np.empty(n + 2, np.int32)
     for i in range(begin, end):
-        own = samples[(i - begin) % BATCH]
-        if (i - begin) % BATCH == 0:
-            gather(raw, scale_uv, order, i, min(BATCH, end - i), shift, place, samples)
+        own = samples[(i - begin) % FEW]
+        if (i - begin) % FEW == 0:
+            gather(raw, scale_uv, order, i, min(FEW, end - i), shift, place, samples)
         if quantise(own, window, np.int32(height - 1), rows) != 0:
             encode(own, window, rows)
         for s in range(n):

@@ -29,17 +29,16 @@ def order_by_unit(codes: NDArray[np.int32], low: int, high: int) -> tuple[NDArra
 @nb.njit(nogil=True, cache=True)
 def extremes(
     raw: Any,
-    scale_uv: Any,
     rows: NDArray[np.int32],
     groups: NDArray[np.int32],
     begin: int,
     end: int,
     shift: NDArray[np.int16],
     reach: NDArray[np.int64],
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
+    low: Any,
+    high: Any,
 ) -> None:
-    """Lower `low` and raise `high`, (n_groups, n_channels * n_positions) in µV, to hold the events rows[begin:end].
+    """Lower `low` and raise `high`, (n_groups, n_channels * n_positions), to hold the events rows[begin:end].
 
     rows: events begin to end if empty; groups: group of each in turn, all in group 0 if empty; reach: samples of a
     channel, its positions, the first position.
@@ -55,7 +54,7 @@ def extremes(
             lowest = low[group, channel * n_positions + at : channel * n_positions + at + n_samples]
             highest = high[group, channel * n_positions + at : channel * n_positions + at + n_samples]
             for k in range(samples.shape[0]):
-                y = np.float32(samples[k]) * scale_uv
+                y = samples[k]
                 lowest[k] = y if y < lowest[k] else lowest[k]  # noqa: FURB136 - NaN is passed over
                 highest[k] = y if y > highest[k] else highest[k]  # noqa: FURB136
 
