@@ -12,16 +12,21 @@ from scipy.stats import chi2
 from neuralsorter.batch import check
 
 from . import mixture
-from .features import crop, differences, fill
+from .alignment import Alignment
+from .features import fill, principal_axes
 from .merging import discriminant_axes, merge_parts
 from .result import SortResult, expected_errors
 from .splitting import Recipe, Trace, split
-from .whitening import inverse_root
+from .neighbours import nearest
+from .whitening import N_NEIGHBOURS, inverse_root, learn_whitening
 
 _BLOCK = 65_536
 _OUTLIER_P = 1e-4
-_FINAL_AXES = 24  # principal axes in which the final units are told apart
+_FINAL_AXES = 30  # principal axes in which the final units are told apart
 _MOST_AXES = 12
+_LONE = 3.0  # times the median distance to the fifth neighbour
+_LONE_ROUNDS = 3
+_LONE_LEAST = 50
 
 
 def sort_channel(
@@ -58,15 +63,36 @@ def sort_channel(
     """
     recipe = recipe or Recipe()
     n = len(waveforms)
-    first, last = crop(waveforms, sampling_rate, pre_samples) if n else (0, 0)
-    rows = _spread(times_s, learn_from)
-    steps = differences(fill(waveforms[rows]), first, last)
-    if len(rows) < 2 or not np.ptp(steps, axis=0).any():
+    if n < 2:
+        return SortResult.single(n)
+    align = Alignment.of(waveforms.shape[-1], sampling_rate, pre_samples)
+    waves = align(fill(waveforms[_spread(times_s, learn_from)]))
+    if not np.ptp(waves, axis=0).any():
         return SortResult.single(n)
     trace = Trace()
-    labels = split(steps, recipe, seed, trace, lambda: check(cancel))
-    units = _Units(steps, labels, recipe, trace)
-    return units.assign(waveforms, first, last, trace, cancel)
+    waves = waves[_in_company(waves, recipe, seed)]
+    labels = split(waves, recipe, seed, trace, lambda: check(cancel))
+    units = _Units(waves, labels, recipe, trace)
+    return units.assign(waveforms, align, trace, cancel)
+
+
+def _in_company(waves: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.bool_]:
+    """Say which events have neighbours, (n,): a few lone ones, such as artefacts, would bend every axis to themselves."""
+    kept = np.ones(len(waves), bool)
+    for _ in range(_LONE_ROUNDS):
+        inside = waves[kept]
+        centre, axes = principal_axes(inside, recipe.n_full)
+        if len(inside) < _LONE_LEAST or axes.shape[1] < 2:
+            break
+        points = (inside - centre) @ axes
+        white = learn_whitening(points, seed, recipe.n_axes)(points)
+        near = nearest(white, np.arange(len(white)), N_NEIGHBOURS)[:, -1]
+        distance = np.sqrt(np.square(white - white[near]).sum(axis=1))
+        lone = distance > _LONE * np.median(distance)
+        if not lone.any():
+            break
+        kept[np.flatnonzero(kept)[lone]] = False
+    return kept
 
 
 def _spread(times_s: NDArray[Any], most: int) -> NDArray[np.int64]:
@@ -80,13 +106,9 @@ def _spread(times_s: NDArray[Any], most: int) -> NDArray[np.int64]:
 class _Units:
     """Final units, each a Gaussian along the axes that tell all apart, and the distance at which events stray."""
 
-    def __init__(self, steps: NDArray[Any], labels: NDArray[Any], recipe: Recipe, trace: Trace) -> None:
-        self.centre = steps.mean(axis=0)
-        centred = steps - self.centre
-        values, vectors = np.linalg.eigh(centred.T @ centred / len(steps))
-        order = np.argsort(values)[::-1][:_FINAL_AXES]
-        self.axes = vectors[:, order[values[order] > 1e-9 * values.max()]]
-        points = centred @ self.axes
+    def __init__(self, waves: NDArray[Any], labels: NDArray[Any], recipe: Recipe, trace: Trace) -> None:
+        self.centre, self.axes = principal_axes(waves, _FINAL_AXES)
+        points = (waves - self.centre) @ self.axes
         labels, merges = merge_parts(points, labels, recipe.alpha)
         trace.merges += merges
         self.lines = discriminant_axes(points, labels, _MOST_AXES)
@@ -106,7 +128,7 @@ class _Units:
         self.limit = float(chi2.ppf(1 - _OUTLIER_P, dof) * np.median(distance) / chi2.ppf(0.5, dof))
 
     def assign(
-        self, waveforms: NDArray[Any], first: int, last: int, trace: Trace, cancel: threading.Event | None
+        self, waveforms: NDArray[Any], align: Alignment, trace: Trace, cancel: threading.Event | None
     ) -> SortResult:
         n, k = len(waveforms), len(self.mixture)
         labels = np.zeros(n, np.int64)
@@ -116,7 +138,7 @@ class _Units:
         for start in range(0, n, _BLOCK):
             check(cancel)
             block = slice(start, start + _BLOCK)
-            points = (differences(fill(waveforms[block]), first, last) - self.centre) @ self.axes
+            points = (align(fill(waveforms[block])) - self.centre) @ self.axes
             along = points @ self.lines
             share = self.mixture.posterior(along)
             labels[block] = share.argmax(axis=1)

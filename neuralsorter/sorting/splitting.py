@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import autoencoder, mixture
+from .features import principal_axes
 from .merging import Merge, discriminant_axes, merge_parts
 from .neighbours import nearest
 from .whitening import N_NEIGHBOURS, learn_whitening
@@ -26,10 +27,11 @@ class Recipe:
     """The numbers that the sorter works by."""
 
     n_axes: int = 12
+    n_full: int = 44
     n_latent: int = 5
     most_parts: int = 12
     most_parts_inside: int = 6
-    alpha: float = 0.02
+    alpha: float = 0.1
     smallest_split: int = 120
     training_steps: int = 600
     deepest: int = 4
@@ -44,12 +46,12 @@ class Trace:
 
 
 def split(
-    steps: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, check: Callable[[], None], depth: int = 0
+    waves: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, check: Callable[[], None], depth: int = 0
 ) -> NDArray[np.int64]:
-    """Return parts 0..k-1 of events whose waveform differences are `steps` (n, features)."""
+    """Return parts 0..k-1 of events whose aligned waveforms are `waves` (n, features)."""
     check()
-    n = len(steps)
-    labels = _split_once(steps, recipe, seed, trace, depth)
+    n = len(waves)
+    labels = _split_once(waves, recipe, seed, trace, depth)
     k = int(labels.max()) + 1 if n else 0
     if k < 2 or depth >= recipe.deepest:
         return labels
@@ -59,19 +61,20 @@ def split(
         rows = np.flatnonzero(labels == part)
         inside = np.zeros(len(rows), np.int64)
         if len(rows) >= recipe.smallest_split:
-            inside = split(steps[rows], recipe, seed + _RNG_STEP * (part + 1), trace, check, depth + 1)
+            inside = split(waves[rows], recipe, seed + _RNG_STEP * (part + 1), trace, check, depth + 1)
         parts[rows] = total + inside
         total += int(inside.max()) + 1
     return parts
 
 
-def _split_once(steps: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int) -> NDArray[np.int64]:
-    n = len(steps)
+def _split_once(waves: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int) -> NDArray[np.int64]:
+    n = len(waves)
     one = np.zeros(n, np.int64)
-    points = principal(steps, recipe.n_axes)
+    centre, axes = principal_axes(waves, recipe.n_full)
+    points = (waves - centre) @ axes
     if n < 4 * max(points.shape[1], 1) or not points.shape[1]:
         return one
-    whitening = learn_whitening(points, seed)
+    whitening = learn_whitening(points, seed, recipe.n_axes)
     white = whitening(points)
     latent = encode(white, recipe, seed)
     found, curve = mixture.scan(latent, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
@@ -89,15 +92,6 @@ def _split_once(steps: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, de
         if labels.max() == before.max() and (labels != before).mean() < _SETTLED:
             break
     return labels
-
-
-def principal(steps: NDArray[Any], most: int) -> NDArray[np.float64]:
-    """Return `steps` (n, features) on their principal axes, (n, at most `most`)."""
-    centred = steps - steps.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred / max(len(steps), 1))
-    order = np.argsort(values)[::-1][:most]
-    kept = order[values[order] > 1e-9 * max(float(values.max()), 1e-300)]
-    return centred @ vectors[:, kept]
 
 
 def encode(white: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from .neighbours import nearest
 N_NEIGHBOURS = 5
 _ROUNDS = 3
 _QUERIES = 4000
-_FLOOR = 1e-6  # of the mean variance: directions without any noise are not blown up
+_FLOOR = 1e-3  # of the mean variance: directions without any noise are not blown up
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,32 @@ class Whitening:
         return (points - self.centre) @ self.matrix
 
 
-def learn_whitening(points: NDArray[Any], seed: int) -> Whitening:
-    """Learn the whitening of `points` (n, d), at least 2 events.
+def learn_whitening(points: NDArray[Any], seed: int, most: int = 12) -> Whitening:
+    """Learn the whitening of `points` (n, d), at least 2 events, onto at most `most` axes.
 
-    Neighbours in the current axes mostly belong to one unit, so the covariance of the differences between them tells
-    the noise within units; a few rounds sharpen both. The axes returned are ordered by variance: the first ones separate.
+    Neighbours mostly belong to one unit, so the covariance of the differences between them tells the noise within
+    units. They are sought in the axes along which the events spread most for that noise; a few rounds sharpen both.
+    The axes are ordered by variance: the first ones separate.
     """
     rng = np.random.default_rng(seed)
     n = len(points)
     queries = np.sort(rng.choice(n, min(n, _QUERIES), replace=False))
     centre = points.mean(axis=0)
-    matrix = np.eye(points.shape[1])
+    centred = points - centre
+    matrix, variance = _widest(centred, np.eye(points.shape[1]), most)
     for _ in range(_ROUNDS):
-        whitened = (points - centre) @ matrix
-        near = nearest(whitened, queries, min(N_NEIGHBOURS, n - 1))
+        near = nearest(centred @ matrix, queries, min(N_NEIGHBOURS, n - 1))
         steps = (points[near] - points[queries][:, None, :]).reshape(-1, points.shape[1])
-        matrix = inverse_root(steps.T @ steps / len(steps))
-    whitened = (points - centre) @ matrix
-    variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(whitened.T)))
-    order = np.argsort(variance)[::-1]
-    return Whitening(centre, matrix @ axes[:, order], np.maximum(variance[order], 0.0))
+        matrix, variance = _widest(centred, inverse_root(steps.T @ steps / len(steps)), most)
+    return Whitening(centre, matrix, variance)
+
+
+def _widest(centred: NDArray[Any], root: NDArray[Any], most: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return `root` turned to the axes along which the events spread most, and their variances."""
+    white = centred @ root
+    variance, axes = np.linalg.eigh(white.T @ white / len(white))
+    order = np.argsort(variance)[::-1][:most]
+    return root @ axes[:, order], np.maximum(variance[order], 0.0)
 
 
 def inverse_root(covariance: NDArray[Any]) -> NDArray[Any]:
