@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -339,3 +340,12 @@ def test_red_flags_are_sentences() -> None:
         "Its mean waveform is 2.0 times the noise, below 3.",
         "About 23% of its events come from other neurons, above 10%.",
     ]
+
+
+def test_the_documentation_lists_every_metric_as_declared() -> None:
+    path = Path(__file__).parents[1] / "docs" / "metrics.md"
+    if not path.is_file():
+        pytest.skip("the documentation is not beside these tests")
+    text = path.read_text(encoding="utf-8")
+    for metric in METRICS:
+        assert f"| `{metric.name}` | {metric.label} | {metric.formula} |" in text
