@@ -1,28 +1,136 @@
-"""Counts to colours (placeholder until the tested one lands)."""
+"""Counts to colours: units mixed by their count, opacity by Datashader's equalisation, what is selected on top."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import colorcet
+import numba as nb
 import numpy as np
+from datashader.transfer_functions import eq_hist
+from numpy.typing import NDArray
 
 from neuralsorter.palette import unit_colour
+from neuralsorter.spikes import NOISE
+
+SHADINGS = ("equalised", "log", "linear")
+FAINTEST = 0.25  # opacity of a single waveform among a million: seen, yet not loud
+FAINTEST_SELECTED = 0.6
+FAINTEST_NOISE, DENSEST_NOISE = 0.1, 0.6
+BEHIND = 0.35  # share of opacity left to the rest while something is selected
+LEVELS = 2_048  # per e-fold of counts: every count up to 2,000 is a level of its own when equalised
 
 
-def shade(images, shape, *, mode="equalised", dark=False, selected=None):
-    rgba = np.zeros((*shape, 4), np.float64)
-    total = np.zeros(shape)
-    mix = np.zeros((*shape, 3))
+def shade(
+    images: Mapping[int, NDArray[Any]],
+    shape: tuple[int, int],
+    *,
+    mode: str = "equalised",
+    dark: bool = False,
+    selected: NDArray[Any] | None = None,
+    heat: bool = False,
+) -> NDArray[np.uint8]:
+    """Colour count images.
+
+    Parameters
+    ----------
+    images : mapping of unit to ndarray, (height, width), int
+        Counts; leave a unit out to hide it. Noise (0) is grey and lies behind the other units.
+    shape : tuple of int
+        Height and width.
+    mode : {"equalised", "log", "linear"}
+        How opacity grows with the count. Equalised: about as many pixels of each opacity, so that a handful of
+        waveforms stay visible among a million.
+    dark : bool
+        Whether the background is dark.
+    selected : ndarray, (height, width), int, optional
+        Counts of the selected waveforms: drawn on top in black or white, the rest fades.
+    heat : bool
+        Colour all units but noise by their count instead, as a heat map.
+
+    Returns
+    -------
+    ndarray, (height, width, 4), uint8
+        Red, green, blue and opacity, not premultiplied; row 0 as in the images.
+
+    """
+    if mode not in SHADINGS:
+        raise ValueError(f"mode must be one of {', '.join(SHADINGS)}. Got {mode!r}.")
+    total, colours = np.zeros(shape, np.int64), np.zeros((*shape, 3), np.float32)
     for unit, image in images.items():
-        c = unit_colour(unit, dark=dark)
-        rgb = np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)], float)
-        total += image
-        mix += image[..., None] * rgb
-    some = total > 0
-    if some.any():
-        mix[some] /= total[some][:, None]
-        values = np.sort(total[some])
-        rank = np.searchsorted(values, total[some]) / len(values)
-        rgba[some, 3] = 60 + 195 * rank
-    rgba[..., :3] = mix
+        if unit != NOISE:
+            mix(np.asarray(image), _rgb(unit_colour(unit, dark=dark)), total, colours)
+    opacity = _opacity(total, mode, FAINTEST, 1.0)
+    if heat:
+        colours = _heat(opacity, dark=dark)
+    else:
+        colours /= np.maximum(total, 1)[..., None].astype(np.float32)
+    rgba = np.zeros((*shape, 4), np.float32)
+    if NOISE in images:
+        cover(rgba, _opacity(images[NOISE], mode, FAINTEST_NOISE, DENSEST_NOISE), _rgb(unit_colour(NOISE, dark=dark)))
+    cover(rgba, opacity, colours)
     if selected is not None:
-        rgba[selected > 0] = (255, 255, 255, 255) if dark else (0, 0, 0, 255)
-    return rgba.astype(np.uint8)
+        ink = _opacity(selected, mode, FAINTEST_SELECTED, 1.0)
+        rgba[..., 3] *= np.float32(BEHIND if ink.any() else 1.0)
+        cover(rgba, ink, np.full(3, 255 if dark else 0, np.float32))
+    rgba[..., 3] *= 255
+    return np.rint(rgba).astype(np.uint8)
+
+
+def cover(rgba: NDArray[np.float32], opacity: NDArray[np.float32], colours: NDArray[np.float32]) -> None:
+    """Lay a layer, (height, width) of 0 to 1 and colours (height, width, 3) or (3,), over an image."""
+    shape = (*opacity.shape, 3)
+    _cover(rgba, opacity, np.ascontiguousarray(np.broadcast_to(colours, shape)))
+
+
+@nb.njit(nogil=True, cache=True)
+def _cover(rgba: Any, opacity: Any, colours: Any) -> None:
+    for y in range(opacity.shape[0]):
+        for x in range(opacity.shape[1]):
+            above = opacity[y, x]
+            if above == 0:
+                continue
+            below = rgba[y, x, 3] * (1 - above)
+            for c in range(3):
+                rgba[y, x, c] = (colours[y, x, c] * above + rgba[y, x, c] * below) / (above + below)
+            rgba[y, x, 3] = above + below
+
+
+@nb.njit(nogil=True, cache=True)
+def mix(image: Any, colour: Any, total: Any, colours: Any) -> None:
+    """Add an image to the total, and its colour, as often as it counts, to the colours."""
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            count = image[y, x]
+            if count:
+                total[y, x] += count
+                for c in range(3):
+                    colours[y, x, c] += np.float32(count) * colour[c]
+
+
+def _opacity(counts: NDArray[Any], mode: str, faintest: float, densest: float) -> NDArray[np.float32]:
+    """Return opacity, 0 where nothing is and `faintest` to `densest` elsewhere."""
+    some = np.asarray(counts) > 0
+    if not some.any():
+        return np.zeros(some.shape, np.float32)
+    values = np.asarray(counts, np.float32)
+    if mode != "linear":
+        values = np.log(np.maximum(values, 1))
+    if mode == "equalised":
+        values = eq_hist((values * LEVELS).astype(np.int32), ~some)[0]
+    low, high = float(values[some].min()), float(values[some].max())
+    share = (values - low) / (high - low) if high > low else np.ones(some.shape)
+    return np.where(some, faintest + (densest - faintest) * share, 0).astype(np.float32)
+
+
+def _heat(opacity: NDArray[np.float32], *, dark: bool) -> NDArray[np.float32]:
+    """Return the colours of a heat map; its densest end stands out from the background."""
+    hexes = colorcet.fire[64:] if dark else colorcet.fire[208:16:-1]
+    table = np.stack([_rgb(colour) for colour in hexes])
+    share = np.clip((opacity - FAINTEST) / (1 - FAINTEST), 0, 1)
+    return np.ascontiguousarray(table[(share * (len(table) - 1)).astype(np.intp)])
+
+
+def _rgb(colour: str) -> NDArray[np.float32]:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)

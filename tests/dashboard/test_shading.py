@@ -1,0 +1,99 @@
+"""Colours of counts: what must be visible is, and what is selected comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dashboard import shading
+
+SHAPE = (20, 30)
+
+
+def counts(**at: int) -> NDArray[np.int32]:
+    """Return an image with counts at pixels named like x3y5."""
+    image = np.zeros(SHAPE, np.int32)
+    for place, count in at.items():
+        x, y = place[1:].split("y")
+        image[int(y), int(x)] = count
+    return image
+
+
+def luminance(rgba: NDArray[np.uint8], background: float) -> NDArray[Any]:
+    opacity = rgba[..., 3] / 255
+    return rgba[..., :3].mean(axis=-1) * opacity + background * (1 - opacity)
+
+
+@pytest.mark.parametrize("mode", ["equalised", "log", "linear"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_one_waveform_among_a_million_is_visible(mode: str, dark: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    rgba = shading.shade({1: counts(x1y1=1, x2y2=1_000_000, x3y3=900)}, SHAPE, mode=mode, dark=dark)
+    assert rgba.shape == (*SHAPE, 4)
+    assert rgba.dtype == np.uint8
+    background = 17.0 if dark else 255.0
+    contrast = np.abs(luminance(rgba, background) - background)
+    assert contrast[1, 1] > 20
+    assert contrast[2, 2] > contrast[1, 1]
+    assert rgba[0, 0, 3] == 0
+
+
+def test_opacity_grows_with_the_count_in_every_mode() -> None:
+    image = np.arange(600, dtype=np.int32).reshape(SHAPE) ** 2
+    for mode in ("equalised", "log", "linear"):
+        opacity = shading.shade({3: image}, SHAPE, mode=mode)[..., 3].ravel().astype(int)
+        assert (np.diff(opacity) >= 0).all()
+        assert opacity[-1] == 255
+
+
+def test_equalised_gives_every_opacity_as_many_pixels() -> None:
+    image = (10 ** np.random.default_rng(0).uniform(0, 6, SHAPE)).astype(np.int32)
+    opacity = shading.shade({1: image}, SHAPE)[..., 3]
+    share = np.histogram(opacity, bins=4, range=(255 * shading.FAINTEST, 255))[0] / opacity.size
+    assert np.allclose(share, 0.25, atol=0.03)
+
+
+def test_units_mix_by_their_counts() -> None:
+    one, two, both = (
+        shading.shade(images, SHAPE)[1, 1, :3].astype(float)
+        for images in ({1: counts(x1y1=3)}, {2: counts(x1y1=1)}, {1: counts(x1y1=3), 2: counts(x1y1=1)})
+    )
+    assert np.allclose(both, (3 * one + two) / 4, atol=1)
+
+
+def test_noise_is_grey_and_behind_the_units() -> None:
+    noise = counts(x1y1=100_000, x2y2=100_000)
+    rgba = shading.shade({0: noise, 1: counts(x1y1=5)}, SHAPE)
+    alone = shading.shade({1: counts(x1y1=5)}, SHAPE)
+    assert len(set(rgba[2, 2, :3])) == 1
+    assert np.abs(rgba[1, 1, :3].astype(int) - alone[1, 1, :3]).max() <= 1
+    assert 0 < rgba[2, 2, 3] < 255
+
+
+def test_what_is_selected_comes_forward() -> None:
+    images = {1: counts(x1y1=50_000, x2y2=50_000)}
+    plain = shading.shade(images, SHAPE)
+    for dark, ink in ((False, 0), (True, 255)):
+        rgba = shading.shade(images, SHAPE, dark=dark, selected=counts(x1y1=1))
+        assert rgba[1, 1, 3] > 2 * rgba[2, 2, 3]
+        assert abs(int(rgba[1, 1, 0]) - ink) < abs(int(rgba[2, 2, 0]) - ink) or ink == rgba[2, 2, 0]
+    assert np.array_equal(shading.shade(images, SHAPE, selected=np.zeros(SHAPE, np.int32)), plain)
+
+
+def test_a_heat_map_has_more_colours_than_a_unit() -> None:
+    image = np.arange(600, dtype=np.int32).reshape(SHAPE)
+    plain, heat = (shading.shade({1: image}, SHAPE, heat=heat)[..., :3].reshape(-1, 3) for heat in (False, True))
+    assert len(np.unique(plain[1:], axis=0)) == 1
+    assert len(np.unique(heat[1:], axis=0)) > 50
+
+
+def test_nothing_shown_is_transparent() -> None:
+    assert not shading.shade({}, SHAPE).any()
+    assert not shading.shade({1: np.zeros(SHAPE, np.int32)}, SHAPE).any()
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="mode must be one of"):
+        shading.shade({}, SHAPE, mode="cubic")
