@@ -93,7 +93,7 @@ def confine(readable: Sequence[str], writable: str, memory_mb: int, cpu_s: int, 
     if sys.platform != "win32":
         _limit(readable, memory_mb, cpu_s, alone=alone)
         in_force.append("limits")
-    if sys.platform == "linux" and (version := _landlock(readable, writable)) > 0:
+    if sys.platform == "linux" and (version := landlock(readable, writable)) > 0:
         in_force.append(f"landlock {version}")
     return in_force
 
@@ -134,7 +134,7 @@ def _bytes_of(name: str) -> int:
     return int(status.partition(f"{name}:")[2].split()[0]) << 10
 
 
-def _landlock(readable: Sequence[str], writable: str) -> int:
+def landlock(readable: Sequence[str], writable: str) -> int:
     """Close the file system and TCP; return the kernel's Landlock version, 0 where there is none."""
     libc = _libc()
     version = int(libc.syscall(_CREATE_RULESET, None, 0, 1))

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,6 +39,7 @@ def call(
     memory_mb: float | None = None,
     on_progress: Callable[[float, str], None] | None = None,
     cancel: threading.Event | None = None,
+    readable: Sequence[str | Path] | None = None,
 ) -> Any:
     """Run a function in a fresh process and return its value.
 
@@ -56,6 +57,9 @@ def call(
         Called here with each `progress(fraction, text)` of the worker.
     cancel : threading.Event, optional
         When set, the worker is ended within a tenth of a second.
+    readable : sequence of str or Path, optional
+        When given, the worker can read these and the Python installation, write nothing but its answer, and open no
+        network connection, where the system can enforce it (Linux 5.13 or later).
 
     Raises
     ------
@@ -73,7 +77,12 @@ def call(
         raise Cancelled("Stopped before it began; nothing was changed.")
     with _scratch() as folder:
         pack(list(args), folder / "arguments")
-        order = {"target": target, "memory_mb": memory_mb, "path": [p for p in sys.path if Path(p).is_absolute()]}
+        order = {
+            "target": target,
+            "memory_mb": memory_mb,
+            "path": [entry for entry in sys.path if Path(entry).is_absolute()],
+            "readable": None if readable is None else [str(Path(path).absolute()) for path in readable],
+        }
         (folder / "order.json").write_text(json.dumps(order), "utf-8")
         outcome = _Run(folder, target, timeout_s).wait(on_progress, cancel)
         if "error" in outcome:
@@ -201,6 +210,8 @@ def _work(folder: str) -> None:
     sys.path += [entry for entry in order["path"] if entry not in sys.path]
     try:
         _limit(order["memory_mb"])
+        if order["readable"] is not None:
+            _close_files([*order["readable"], *order["path"]], home)
         _send(_perform(order["target"], home))
     finally:
         _report.close()
@@ -249,6 +260,16 @@ def _limit(memory_mb: float | None) -> None:
         size = int(memory_mb * 2**20)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+def _close_files(readable: list[str], home: Path) -> None:
+    """Leave the files named, the Python installation and the folder of this order; nothing else can be opened."""
+    if sys.platform != "linux":
+        return
+    from .confine import landlock
+
+    os.environ["TMPDIR"] = tempfile.tempdir = str(home)
+    landlock([*readable, sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[1])], str(home))
 
 
 def _die_with_parent(home: Path) -> None:

@@ -60,7 +60,8 @@ def _clean(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespac
     from neuralsorter.spikes import NOISE
 
     threshold = settings().threshold if options.threshold is None else options.threshold
-    p = spike_probability(spikes, options.cleaner or settings().cleaner)
+    with progress("cleaning") as update:
+        p = spike_probability(spikes, options.cleaner or settings().cleaner, progress=update)
     if options.scores:
         _save_scores(Path(options.scores), p)
     below = (p < threshold) & ~locked

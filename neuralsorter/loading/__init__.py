@@ -128,7 +128,12 @@ def _load_one(path: Path, cancel: Any) -> Spikes:
     if own and not _users_loaders():
         return parse(str(path))
     spikes: Spikes = workers.call(
-        "neuralsorter.loading:parse", str(path), timeout_s=_TIMEOUT_S, memory_mb=_MEMORY_MB, cancel=cancel
+        "neuralsorter.loading:parse",
+        str(path),
+        timeout_s=_TIMEOUT_S,
+        memory_mb=_MEMORY_MB,
+        cancel=cancel,
+        readable=[path, user_folder()],
     )
     return spikes
 

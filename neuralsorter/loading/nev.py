@@ -65,9 +65,9 @@ class Header:
         t = self.time_bytes
         return np.dtype(
             {
-                "names": ["time", "id", "unit", "data"],
-                "formats": [f"<u{t}", "<u2", "u1", ("u1", (self.packet_bytes - t - 4,))],
-                "offsets": [0, t, t + 2, t + 4],
+                "names": ["time", "id", "unit", "reserved", "data"],
+                "formats": [f"<u{t}", "<u2", "u1", "u1", ("u1", (self.packet_bytes - t - 4,))],
+                "offsets": [0, t, t + 2, t + 3, t + 4],
                 "itemsize": self.packet_bytes,
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ from .samples import held
 
 _SHOWN_UNITS = 16  # what the recorder's own programs show of 254
 _MOST_UNITS = 254
-_EPOCH = bytes(16)  # the time of recording, unknown
+_EPOCH = struct.pack("<8H", 1970, 1, 4, 1, 0, 0, 0, 0)  # the time of recording, unknown
 _TICKS = 2**32
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import IO
 
 import numpy as np
@@ -24,7 +25,7 @@ def table_of(spikes: Spikes) -> pd.DataFrame:
         "SamplingRate": np.full(len(spikes), spikes.sampling_rate),
         "PreSamples": np.full(len(spikes), spikes.pre_samples),
     }
-    flat = spikes.waveforms.reshape(len(spikes), -1)
+    flat = spikes.waveforms.reshape(len(spikes), math.prod(spikes.raw.shape[1:]))
     if spikes.raw.ndim == 3:
         names = [f"uv_{k}_{i}" for k in range(spikes.raw.shape[1]) for i in range(spikes.n_samples)]
     else:
