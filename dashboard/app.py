@@ -124,13 +124,12 @@ class App:
     def _main(self) -> Any:
         side = pmui.Tabs(
             ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
-            dynamic=True, width=360, sizing_mode="stretch_height",
+            width=360, sizing_mode="stretch_height",
         )  # fmt: skip
-        screen = pmui.Row(self.waveforms, sizing_mode="stretch_both", min_height=560, margin=0)
-        self.workspace.param.watch(lambda _: screen.param.update(objects=[self.waveforms, side]), "focus")
+        screen = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=560, margin=0)
         tabs = pmui.Tabs(
             ("Waveforms", screen), ("Units", self.units), ("History", self.history), ("Utilities", self.scripts),
-            dynamic=True, sizing_mode="stretch_both", min_height=600,
+            sizing_mode="stretch_both", min_height=600,
         )  # fmt: skip
         side.param.watch(lambda event: self._side_changed(event.new), "active")
         tabs.param.watch(lambda event: self._tab_changed(event.new), "active")

@@ -11,6 +11,6 @@ pn.extension("tabulator", "codeeditor", "filedropper", notifications=True, recon
 
 start = startup()
 app = App(start.roots)
-pn.state.on_session_destroyed(lambda _: app.close())
+pn.state.on_session_destroyed(lambda _, app=app: app.close())  # by then this module's names are gone
 pn.state.onload(lambda: start.begin(app.workspace, app.files))
 app.page().servable(title="NeuralSorter")

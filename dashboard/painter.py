@@ -171,7 +171,9 @@ class Painter:
     def _emit(self, scene: Scene, images: Mapping[int, Image], chosen: Image | None, *, exact: bool) -> None:
         shown = {unit: image for unit, image in images.items() if unit in scene.visible}
         shape = scene.view.height, scene.view.width
-        rgba = shade(shown, shape, mode=scene.shading, dark=scene.dark, selected=chosen)
+        heat = scene.shading == "heat"
+        mode = "equalised" if heat else scene.shading
+        rgba = shade(shown, shape, mode=mode, dark=scene.dark, selected=chosen, heat=heat)
         counts = np.isin(scene.unit, list(scene.visible)).sum()
         drawn = int(counts) if exact else round(int(counts) * PREVIEW_SHARE)
         self._on_picture(Painted(scene, rgba, exact, drawn))

@@ -21,7 +21,7 @@ from .painter import Painted, Painter, Scene
 from .screen import Screen
 from .workspace import Workspace
 
-SHADINGS = ("equalised", "log", "linear")
+SHADINGS = ("equalised", "log", "linear", "heat")
 ALIGNMENTS = ("crossing", "trough", "peak")
 EMPTY_STATE = """
 ### Nothing is open yet
@@ -52,10 +52,18 @@ class Waveforms(pn.viewable.Viewer):
         self._seen: tuple[Any, ...] = ()
         self.status = pmui.Typography(object="", variant="body2", margin=(0, 8), sx={"minHeight": "1.5em"})
         self.message = pn.pane.HTML("", margin=(0, 8), sizing_mode="stretch_width", min_height=22)
-        self.empty = pmui.Typography(object=EMPTY_STATE.format(formats=", ".join(sorted(suffixes()))), margin=40)
+        self.empty = pmui.Paper(
+            pmui.Typography(object=EMPTY_STATE.format(formats=", ".join(sorted(suffixes())))),
+            elevation=4,
+            margin=0,
+            styles={"position": "absolute", "top": "150px", "left": "120px", "z-index": "5", "padding": "8px 28px"},
+        )
         self.plot = pn.pane.Bokeh(self.screen.figure, sizing_mode="stretch_both", min_height=360)
         self.toolbar = self._toolbar()
-        self._pane = pmui.Column(self.empty, self.message, sizing_mode="stretch_both", margin=0)
+        # The figure is there from the start: Bokeh lays a figure out badly that joins a page later.
+        self._pane = pmui.Column(
+            self.toolbar, self.empty, self.plot, self.status, self.message, sizing_mode="stretch_both", margin=0
+        )
         workspace.param.watch(lambda *_: self._opened(), "focus")
         workspace.param.watch(lambda *_: self.refresh(), ["dark", "pixel_ratio"])
         self.param.watch(lambda *_: self.refresh(), "shading")
@@ -84,7 +92,7 @@ class Waveforms(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
-        self._pane.objects = [self.toolbar, self.plot, self.status, self.message]
+        self.empty.visible = False
         focus.param.watch(lambda *_: self._focus_changed(), ["shown", "selected"])
         self._seen = ()
         self._focus_changed()
