@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +15,7 @@ import numpy as np
 import param
 from numpy.typing import NDArray
 from scipy.special import expit
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
 from . import plugins
 from .compiled import Compiled
@@ -87,20 +90,39 @@ def spike_probability(
     judge = _cleaner(cleaner)
     p = np.zeros(len(spikes), np.float32)
     groups = _groups(spikes)
-    for done, rows in enumerate(groups):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled("Stopped; nothing was changed.")
-        raw = spikes.raw[rows]
-        if raw.ndim == 3:
-            raw = _largest_channel(raw)
-        waveforms = np.multiply(raw, np.float32(spikes.uv_per_bit), dtype=np.float32)
-        p[rows] = _judged(judge, waveforms, spikes)
-        if progress is not None:
-            progress(done + 1, len(groups))
+    # A matrix product of this size is fastest on one core; channels are spread over the cores instead.
+    n_threads = (os.cpu_count() or 1) if isinstance(judge, CnnCleaner) else 1
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+        for done, (rows, own) in enumerate(_each(pool, groups, lambda rows: _judged(judge, spikes, rows, cancel))):
+            p[rows] = own
+            if progress is not None:
+                progress(done + 1, len(groups))
     return p
 
 
-def _judged(judge: plugins.Cleaner, waveforms: NDArray[np.float32], spikes: Spikes) -> NDArray[np.float32]:
+def _each(
+    pool: ThreadPoolExecutor, groups: list[NDArray[np.int64]], judge: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield each group and its probabilities as they come; after an error, start no other group."""
+    waiting = {pool.submit(judge, rows): rows for rows in groups}
+    try:
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _judged(
+    judge: plugins.Cleaner, spikes: Spikes, rows: NDArray[np.int64], cancel: threading.Event | None
+) -> NDArray[np.float32]:
+    """Return the probabilities of one channel's events, whatever the cleaner does."""
+    if cancel is not None and cancel.is_set():
+        raise Cancelled("Stopped; nothing was changed.")
+    raw = spikes.raw[rows]
+    if raw.ndim == 3:
+        raw = _largest_channel(raw)
+    waveforms = np.multiply(raw, np.float32(spikes.uv_per_bit), dtype=np.float32)
     name = type(judge).__name__
     try:
         p = np.asarray(judge.spike_probability(waveforms, spikes.sampling_rate, spikes.pre_samples), np.float32)
@@ -108,7 +130,7 @@ def _judged(judge: plugins.Cleaner, waveforms: NDArray[np.float32], spikes: Spik
         raise
     except Exception as cause:
         raise PluginError(f"The cleaner {name} failed: {type(cause).__name__}: {cause}") from cause
-    if p.shape != (len(waveforms),) or not np.isfinite(p).all() or ((p < 0) | (p > 1)).any():
+    if p.shape != (len(rows),) or not np.isfinite(p).all() or ((p < 0) | (p > 1)).any():
         raise PluginError(f"The cleaner {name} must return one probability from 0 to 1 per event. Got shape {p.shape}.")
     return p
 
@@ -149,10 +171,15 @@ def _extremes(waveforms: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 @lru_cache(maxsize=1)
 def shipped() -> Compiled:
-    """Return the network that comes with the program."""
+    """Return the network that comes with the program, ready to run."""
+    return Compiled(shipped_network())
+
+
+def shipped_network() -> Network:
+    """Return the layers and weights of the network that comes with the program; their hash is checked."""
     folder = plugins.folder("models")
     told = json.loads((folder / f"{SHIPPED}.json").read_text("utf-8"))
-    return Compiled(load_weights(folder / told["weights"], told["sha256"]))
+    return load_weights(folder / told["weights"], told["sha256"])
 
 
 def find_network(name: str) -> Path:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 GROUPS = 48
 _FIT_ROWS = 3000
 _ROUNDS = 6
+_BLOCK = 8192
 _EVENTS_PER_GROUP = 10
 
 
@@ -57,31 +59,40 @@ def typical(values: NDArray[Any]) -> Typical:
     n_groups = max(min(GROUPS, n_spikes // _EVENTS_PER_GROUP), 1)
     centres = known[rng.choice(len(known), n_groups, replace=False)]
     for _ in range(_ROUNDS):
-        sums, counts = _sums(known, _nearest(known, centres), n_groups)
+        sums, counts, _ = _grouped(known, centres)
         filled = counts > 0
         centres[filled] = sums[filled] / counts[filled, None]
-    group = _nearest(x, centres)
-    sums, counts = _sums(x, group, n_groups)
+    sums, counts, group = _grouped(x, centres)
     mean = np.empty((n_groups, 61), np.float32)
     mean[:, :60] = sums / np.maximum(counts, 1)[:, None]
     mean[:, 60] = np.log1p(counts) / 8
     return Typical(mean, group)
 
 
-def _nearest(x: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.int64]:
+def _grouped(
+    x: NDArray[np.float32], centres: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give each row to its nearest centre; return each group's sum, its number of rows, and the group of each row."""
+    sums = np.zeros(centres.shape)
+    counts = np.zeros(len(centres), np.int64)
+    group = np.empty(len(x), np.int64)
     half = 0.5 * (centres * centres).sum(axis=1)
-    blocks = [(x[i : i + 8192] @ centres.T - half).argmax(axis=1) for i in range(0, len(x), 8192)]
-    return np.concatenate(blocks)
+    for start in range(0, len(x), _BLOCK):
+        block = x[start : start + _BLOCK]
+        _collect(block, block @ centres.T, half, sums, counts, group[start : start + _BLOCK])
+    return sums, counts, group
 
 
-def _sums(
-    x: NDArray[np.float32], group: NDArray[np.int64], n_groups: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the sum of each group's rows and their number."""
-    counts = np.bincount(group, minlength=n_groups)
-    ordered = x[np.argsort(group, kind="stable")].astype(np.float64)
-    starts = np.cumsum(counts) - counts
-    sums = np.zeros((n_groups, x.shape[1]))
-    filled = counts > 0
-    sums[filled] = np.add.reduceat(ordered, starts[filled], axis=0)
-    return sums, counts
+@njit(nogil=True, cache=True)
+def _collect(  # pragma: no cover - compiled
+    x: Any, product: Any, half: Any, sums: Any, counts: Any, group: Any
+) -> None:
+    for row in range(x.shape[0]):
+        best = 0
+        for other in range(1, len(half)):
+            if product[row, other] - half[other] > product[row, best] - half[best]:
+                best = other
+        group[row] = best
+        counts[best] += 1
+        for i in range(x.shape[1]):
+            sums[best, i] += x[row, i]

@@ -130,7 +130,7 @@ def _in_order(
     seen: Counter[str] = Counter()
     weights: list[NDArray[np.float32]] = []
     for layer in layers:
-        stem = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer["class"])).lower()
+        stem = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer["class"])).lower()
         counted = stem if not seen[stem] else f"{stem}_{seen[stem]}"
         seen[stem] += 1
         own = f"={layer['config'].get('name')}"

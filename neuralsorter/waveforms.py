@@ -15,7 +15,7 @@ COMMON_SAMPLES = 60
 COMMON_PRE = 20
 
 _LOBES = 4  # of the windowed sinc that resamples
-_SIGMA_ROWS = 20_000  # events are enough to know the noise
+_SIGMA_ROWS = 5_000  # events are enough to know the noise
 _MAD = 1.4826  # SD of a normal distribution per median absolute deviation
 # Averaged or noise-free waveforms have quiet samples of almost nothing; no recording is cleaner than this.
 _LARGEST_SNR = 50.0

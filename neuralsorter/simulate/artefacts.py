@@ -132,6 +132,17 @@ HELD_OUT_KINDS: dict[str, tuple[_Shape, bool]] = {
 }
 
 
+# Largest value in noise SDs: nothing that stimulates is as small as a spike.
+SIZES: dict[str, tuple[float, float]] = {"stimulus": (40.0, 300.0)}
+_SIZE = (6.0, 80.0)
+
+
+def draw_size(rng: np.random.Generator, kind: str) -> float:
+    """Return the size of an artefact in noise SDs."""
+    low, high = SIZES.get(kind, _SIZE)
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
 def draw_artefact(rng: np.random.Generator, kind: str, band: Band, rate_hz: float) -> NDArray[np.float32]:
     """Return one artefact, (n_samples,), largest absolute value 1, either sign; its onset is at `LEAD_MS`."""
     time_ms = np.arange(int(LENGTH_MS * rate_hz / 1000)) * 1000 / rate_hz - LEAD_MS

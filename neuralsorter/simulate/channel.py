@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from .artefacts import LEAD_MS, draw_artefact
+from .artefacts import LEAD_MS, draw_artefact, draw_size
 from .shapes import PHASES, Band, Bank, draw_bank
 from .trains import draw_train
 
@@ -35,7 +35,7 @@ class Setup:
     polarity: str
     artefact_kinds: Sequence[str]
     artefact_rate_hz: float
-    dead_s: float = 0.0012
+    dead_s: float
 
     @property
     def trace_samples(self) -> int:
@@ -160,11 +160,11 @@ def _add_cells(trace: NDArray[np.float32], cells: Cells) -> None:
 def _add_artefacts(
     rng: np.random.Generator, trace: NDArray[np.float32], artefacts: Sequence[Artefact]
 ) -> NDArray[np.float32]:
-    """Add the artefacts, 6 to 80 noise SDs large, to `trace` and return them alone."""
+    """Add the artefacts, each of its own size on this channel, to `trace` and return them alone."""
     alone = np.zeros_like(trace)
     for artefact in artefacts:
         end = min(artefact.at_sample + len(artefact.wave), len(trace))
-        size = np.float32(np.exp(rng.uniform(np.log(6), np.log(80))))
+        size = np.float32(draw_size(rng, artefact.kind))
         alone[artefact.at_sample : end] += size * artefact.wave[: end - artefact.at_sample]
     trace += alone
     return alone

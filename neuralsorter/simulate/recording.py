@@ -73,6 +73,7 @@ def simulate(
     pre_samples: int | None = None,
     threshold_sigmas: float = 4.0,
     polarity: str = "both",
+    dead_time_ms: float = 1.2,
     noise_level: float | None = None,
     artefact_kinds: Sequence[str] = tuple(KINDS),
     artefact_rate_hz: float = 0.3,
@@ -102,6 +103,8 @@ def simulate(
         Threshold in SDs of the trace (from its median absolute deviation).
     polarity : {"both", "negative", "positive"}
         Crossings that make an event.
+    dead_time_ms : float
+        The detector ignores further crossings for this long.
     noise_level : float, optional
         SD of the noise where cells have extrema of 0.7-1.6; drawn between 0.08 and 0.15 by default.
     artefact_kinds : sequence of str
@@ -130,6 +133,7 @@ def simulate(
         polarity=polarity,
         artefact_kinds=artefact_kinds,
         artefact_rate_hz=artefact_rate_hz,
+        dead_s=dead_time_ms / 1000,
     )
     common = draw_artefacts(np.random.default_rng([seed, 0, 1]), setup, artefact_kinds, common_rate_hz)
     channels = {c: _channel(np.random.default_rng([seed, c]), setup, common) for c in range(1, n_channels + 1)}
