@@ -156,9 +156,11 @@ class Spikes:
         steps = np.arange(self.n_samples, dtype=np.float64) - self.pre_samples
         return np.asarray(steps * (1000 / self.sampling_rate), np.float64)
 
-    def take(self, rows: ArrayLike) -> Spikes:
+    def take(self, rows: ArrayLike | slice) -> Spikes:
         """Return the events at `rows` (positions, a mask or a slice), in that order."""
         index: Any = rows if isinstance(rows, slice) else np.asarray(rows)
+        if not isinstance(index, slice) and not index.size:
+            index = np.zeros(0, np.intp)  # an empty list is an array of floats to numpy
         columns = {name: getattr(self, name)[index] for name in ("raw", *_COLUMNS)}
         return replace(self, **columns)
 

@@ -31,7 +31,7 @@ def test_waveforms_are_uv_and_raw_keeps_what_was_stored() -> None:
 
 def test_the_window_is_told_in_ms() -> None:
     spikes = table()
-    assert spikes.window_ms == (-1.0, 1.95)
+    assert spikes.window_ms == pytest.approx((-1.0, 1.95))
     assert spikes.times_ms[20] == 0.0
 
 
