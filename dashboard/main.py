@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import panel as pn
 
 from .app import App
@@ -9,8 +12,14 @@ from .launch import startup
 
 pn.extension("tabulator", "codeeditor", "filedropper", notifications=True, reconnect=True)
 
+
+def _close(closing: App, _: Any) -> None:
+    """Close a tab's app: passed in, since this module's names are gone by then."""
+    closing.close()
+
+
 start = startup()
 app = App(start.roots)
-pn.state.on_session_destroyed(lambda _, app=app: app.close())  # by then this module's names are gone
+pn.state.on_session_destroyed(partial(_close, app))
 pn.state.onload(lambda: start.begin(app.workspace, app.files))
 app.page().servable(title="NeuralSorter")

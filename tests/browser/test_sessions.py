@@ -12,7 +12,7 @@ import pytest
 import neuralsorter as ns
 
 if TYPE_CHECKING:
-    from conftest import Server, Tab
+    from tests.browser.conftest import Server, Tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
