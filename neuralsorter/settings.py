@@ -68,7 +68,7 @@ class Settings:
     plugins_folder: Path = field(default_factory=default_plugins_folder)
     cleaner: str = "cnn"
     threshold: float = 0.5
-    network: str = "spike_cnn"
+    network: str = "cnn"
     loss: str = "binary_crossentropy"
     optimizer: str = "adam"
     batch_size: int = 256

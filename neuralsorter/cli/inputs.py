@@ -64,6 +64,23 @@ def progress(text: str) -> Iterator[Callable[[int, int], None]]:
         yield update
 
 
+@contextlib.contextmanager
+def share(text: str) -> Iterator[Callable[[float, str], None]]:
+    """Show a bar of the share done on a terminal, nothing when piped; yields a function of (share, what)."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _what: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=text, total=1.0, leave=False, bar_format="{desc}: {percentage:3.0f} %|{bar}| {postfix}") as bar:
+
+        def update(done: float, what: str) -> None:
+            bar.set_postfix_str(what)
+            bar.update(done - bar.n)
+
+        yield update
+
+
 def whole_number_from(least: int) -> Callable[[str], int]:
     """Return a type for argparse: whole numbers of `least` or more."""
 
