@@ -56,20 +56,38 @@ def adopt_orphans() -> None:
     _control_process(_ADOPT_ORPHANS, 1)
 
 
-def enter_namespaces() -> bool:
-    """Leave the network and have the next child start a process tree of its own; return whether the system let us.
+def enter_namespaces() -> None:
+    """Leave the network and have the next child start a process tree of its own (Linux).
 
     When the first process of such a tree ends, the kernel kills the others.
+
+    Raises
+    ------
+    OSError
+        When the system does not grant it; the process may be of no more use then.
+
     """
-    if sys.platform != "linux":
-        return False
     uid, gid = os.getuid(), os.getgid()
     if _libc().unshare(_USER | _PROCESSES | _NETWORK | _IPC) == 0:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-        return True
-    return bool(_libc().unshare(_PROCESSES | _NETWORK | _IPC) == 0)
+    elif _libc().unshare(_PROCESSES | _NETWORK | _IPC) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+def has_namespaces() -> bool:
+    """Try in a child whether `enter_namespaces` works here. For a process with one thread."""
+    if sys.platform != "linux":
+        return False
+    child = os.fork()
+    if child == 0:
+        try:
+            enter_namespaces()
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def confine(readable: Sequence[str], writable: str, memory_mb: int, cpu_s: int, *, alone: bool) -> list[str]:
@@ -86,7 +104,7 @@ def confine(readable: Sequence[str], writable: str, memory_mb: int, cpu_s: int, 
     cpu_s : int
         Processor seconds it may use.
     alone : bool
-        Whether `enter_namespaces` succeeded.
+        Whether it is in namespaces of its own.
 
     """
     in_force = ["namespaces"] if alone else []

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .confine import adopt_orphans, confine, die_with_parent, enter_namespaces
+from .confine import adopt_orphans, confine, die_with_parent, enter_namespaces, has_namespaces
 from .plugins import folder
 
 CAN_FORK = sys.platform == "linux"
@@ -37,6 +37,7 @@ def main(session: str, *, fork: bool) -> None:
     os.environ["MPLBACKEND"] = "Agg"
     importlib.import_module("numpy")
     control.send({"ready": os.getpid()})
+    alone = fork and has_namespaces()
     steps, warm = _warm(fork=fork), False
     try:
         while True:
@@ -53,7 +54,7 @@ def main(session: str, *, fork: bool) -> None:
                     control.send({"started": True})
                     control.become_script()
                     _run_and_exit(job, alone=False)
-                control.send({"done": _run_in_child(job, control)})
+                control.send({"done": _run_in_child(job, control, alone=alone)})
     finally:
         if fork:
             _kill_descendants()
@@ -124,13 +125,16 @@ def _warm(*, fork: bool) -> Iterator[str]:
             yield path.name
 
 
-def _run_in_child(job: dict[str, Any], control: _Control) -> int:
+def _run_in_child(job: dict[str, Any], control: _Control, *, alone: bool) -> int:
     """Run one script in a child; return its exit status, negative for a signal."""
     gc.freeze()  # what is shared with the child stays shared when it collects garbage
     leader = os.fork()
     if leader == 0:
-        control.become_script()
-        _lead(job)
+        try:
+            control.become_script()
+            _lead(job, alone=alone)
+        finally:
+            os._exit(1)  # whatever went wrong: nothing of the runner's own may run in the child
     _lead_group(leader)
     control.send({"started": True})
     ended = os.pidfd_open(leader)
@@ -157,12 +161,13 @@ def _lead_group(process: int) -> None:
         os.setpgid(process, process)
 
 
-def _lead(job: dict[str, Any]) -> NoReturn:
+def _lead(job: dict[str, Any], *, alone: bool) -> NoReturn:
     """Head the process group of one script: in a process tree of its own where the system grants one."""
     _lead_group(os.getpid())
     die_with_parent()
-    if not enter_namespaces():
+    if not alone:
         _run_and_exit(job, alone=False)
+    enter_namespaces()
     die_with_parent()  # again: a change of namespace may undo it
     first = os.fork()
     if first == 0:
