@@ -1,0 +1,135 @@
+"""What a person waits for at a million events: from the release of the mouse or key to new pixels, in a real Chromium.
+
+Rule: the clock of the page itself. It starts at the last mouseup, keydown or wheel event and stops when the frame that
+follows the arrival of a new image has been painted. Medians of ten gestures. Data: `simulate(seed=7)`, tiled to the
+number of events on one channel, ten units. Bars: lasso 300, send 300, undo 300, wheel zoom 400 ms.
+
+    python benchmarks/browser.py [EVENTS]
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+import neuralsorter as ns
+
+BARS_MS = {"lasso": 300, "send": 300, "undo": 300, "wheel zoom": 400}
+REPEATS = 10
+WATCH = """() => {
+  window.waits = []; window.began = null;
+  for (const kind of ['mouseup', 'keydown', 'wheel'])
+    document.addEventListener(kind, () => { window.began = performance.now(); }, { capture: true });
+  for (const model of Bokeh.documents[0]._all_models.values())
+    if (model.type === 'ColumnDataSource' && model.get_array && 'dw' in model.data)
+      model.properties.data.change.connect(() => requestAnimationFrame(() => requestAnimationFrame(() => {
+        if (window.began !== null) window.waits.push(performance.now() - window.began);
+      })));
+}"""
+
+
+def recording(n: int) -> ns.Spikes:
+    """Return n events on one channel in ten units."""
+    source = ns.simulate(n_channels=1, duration_s=120.0, seed=7).spikes
+    rng = np.random.default_rng(7)
+    rows = rng.integers(0, len(source), n)
+    raw = np.asarray(source.waveforms[rows] / 0.25 + rng.normal(0, 8, (n, 1)), np.float32).clip(-32000, 32000)
+    return ns.Spikes(
+        raw=raw.astype(np.int16), times_s=np.sort(rng.uniform(0, 3600, n)), channel=np.ones(n, np.int32),
+        unit=rng.integers(1, 11, n).astype(np.int32), experiment=np.zeros(n, np.int32), uv_per_bit=0.25,
+    )  # fmt: skip
+
+
+def driver() -> Any:
+    """Return the module that the browser tests are driven with."""
+    path = Path(__file__).resolve().parents[1] / "tests" / "browser" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("driver", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def waits(tab: Any, gesture: Any, settle_s: float = 1.5) -> list[float]:
+    """Return the wait of each repeat in ms: until the last image that the gesture causes."""
+    found = []
+    for i in range(REPEATS):
+        tab.page.evaluate("() => { window.waits = []; }")
+        gesture(i)
+        tab.page.wait_for_timeout(settle_s * 1000)
+        seen = tab.page.evaluate("() => window.waits")
+        if seen:
+            found.append(seen[-1])
+    return found
+
+
+def main() -> None:
+    """Print a line per gesture."""
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    drive = driver()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        project = Path(folder) / "million.nsort"
+        ns.Project.create(project, spikes=recording(n)).close()
+        server = drive.Server(Path(folder), str(project))
+        chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox", "--disable-gpu"])  # noqa: SLF001
+        try:
+            measure(drive, server, chromium, n)
+        finally:
+            chromium.close()
+            server.kill()
+
+
+def measure(drive: Any, server: Any, chromium: Any, n: int) -> None:
+    """Drive one page."""
+    for attempt in ("cold", "warm"):
+        page = chromium.new_context(viewport={"width": 1500, "height": 950}).new_page()
+        started = time.perf_counter()
+        tab = drive.Tab(page, server.url)
+        tab.page.get_by_text("Channels").first.wait_for(timeout=120_000)
+        painted = time.perf_counter()
+        tab.wait_for("waveforms drawn", timeout_s=180)
+        tab.wait_until(lambda tab=tab: f"{n:,} of {n:,}" in tab.status(), timeout_s=180)
+        done = time.perf_counter()
+        print(
+            f"{attempt} page: first paint {painted - started:.2f} s, first exact picture {done - painted:.2f} s later"
+        )
+    tab.page.evaluate(WATCH)
+    lasso = waits(tab, lambda i: tab.lasso(0.36, 0.5 + i / 100, 0.46, 0.7 + i / 100))
+    report("lasso", lasso, f"{tab.selected():,} of {n:,} selected")
+    send, undo = [], []
+    for i in range(REPEATS):
+        tab.lasso(0.36, 0.5 + i / 100, 0.46, 0.7 + i / 100)
+        tab.page.wait_for_timeout(1500)
+        send += [w[-1] for w in [_one(tab, "Alt+2")] if w]
+        undo += [w[-1] for w in [_one(tab, "Control+z")] if w]
+    report("send", send, f"{tab.said()}")
+    report("undo", undo, "")
+    frame = tab.screen()
+    tab.page.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    report("wheel zoom", waits(tab, lambda i: tab.page.mouse.wheel(0, -100 if i % 2 else 100)), "")
+
+
+def _one(tab: Any, keys: str) -> list[float]:
+    tab.page.evaluate("() => { window.waits = []; }")
+    tab.press(keys)
+    tab.page.wait_for_timeout(2000)
+    return list(tab.page.evaluate("() => window.waits"))
+
+
+def report(name: str, found: list[float], note: str) -> None:
+    """Print the median against its bar."""
+    median = statistics.median(found) if found else float("nan")
+    print(f"{name:>10}: median {median:6.0f} ms of {len(found)} (bar {BARS_MS[name]} ms)  {note}")
+
+
+if __name__ == "__main__":
+    main()
