@@ -231,7 +231,7 @@ def _channels(spikes: Spikes, *, by_experiment: bool) -> Iterator[tuple[dict[str
     found, starts = np.unique(keys[order], return_index=True)
     for key, rows in zip(found.tolist(), np.split(order, starts[1:]), strict=True) if len(found) else ():
         in_order = len(rows) == rows[-1] - rows[0] + 1 and bool((np.diff(rows) == 1).all())
-        part = spikes.take(slice(int(rows[0]), int(rows[-1]) + 1) if in_order else rows)  # type: ignore[arg-type]
+        part = spikes.take(slice(int(rows[0]), int(rows[-1]) + 1) if in_order else rows)
         named = {"channel": int(part.channel[0])}
         yield ({"experiment": key >> 32} if by_experiment else {}) | named, part
 

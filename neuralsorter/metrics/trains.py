@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, poisson
+from scipy.special import gammaincinv, pdtr
 
 from neuralsorter.spiketrain import autocorrelogram, intervals
 
@@ -24,8 +24,8 @@ _SLIDING_BIN_S, _SLIDING_FROM_S, _SLIDING_TO_S = 0.00025, 0.0005, 0.010
 def poisson_interval(count: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact (Garwood) confidence interval of the mean of a Poisson count."""
     tail = (1 - confidence) / 2
-    low = chi2.ppf(tail, 2 * count) / 2 if count > 0 else 0.0
-    return float(low), float(chi2.ppf(1 - tail, 2 * count + 2) / 2)
+    low = gammaincinv(count, tail) if count > 0 else 0.0
+    return float(low), float(gammaincinv(count + 1, 1 - tail))
 
 
 def n_short_intervals(times_s: Times, stretch: Numbers, below_s: float) -> int:
@@ -82,7 +82,7 @@ def sliding_contamination(
     others = (n_events * _CONTAMINATIONS)[:, None]
     own = n_events - others
     expected = 2 * (edges[1:] - dead_time_s).clip(0) / duration_s * others * (own + (others - 1) / 2)
-    excluded = np.asarray(1 - poisson.cdf(seen[None, :], expected) > 0.9)
+    excluded = np.asarray(1 - pdtr(seen[None, :], expected) > 0.9)
     rows = np.flatnonzero(excluded[:, usable].any(axis=1))
     return float(_CONTAMINATIONS[rows[0]]) if len(rows) else np.nan
 
