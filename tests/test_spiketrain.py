@@ -102,7 +102,10 @@ def test_stretches_differ_between_files_and_segments() -> None:
 def test_each_unit_is_listed_once_without_noise() -> None:
     def table(channel: list[int], unit: list[int]) -> Spikes:
         n = len(unit)
-        return Spikes(np.zeros((n, 8), np.float32), np.arange(n), np.array(channel), np.array(unit), np.zeros(n), pre_samples=2)
+        zeros = np.zeros(n, np.int32)
+        return Spikes(
+            np.zeros((n, 8), np.float32), np.arange(n) * 1.0, zeros + channel, zeros + unit, zeros, pre_samples=2
+        )
 
     one = list(each_unit(table([7, 7, 7, 7], [2, 0, 1, 2])))
     assert [(u.name, u.rows.tolist()) for u in one] == [("unit 1", [2]), ("unit 2", [0, 3])]
