@@ -104,7 +104,12 @@ def test_each_unit_is_listed_once_without_noise() -> None:
         n = len(unit)
         zeros = np.zeros(n, np.int32)
         return Spikes(
-            np.zeros((n, 8), np.float32), np.arange(n) * 1.0, zeros + channel, zeros + unit, zeros, pre_samples=2
+            np.zeros((n, 8), np.float32),
+            np.arange(n, dtype=np.float64),
+            zeros + channel,
+            zeros + unit,
+            zeros,
+            pre_samples=2,
         )
 
     one = list(each_unit(table([7, 7, 7, 7], [2, 0, 1, 2])))
