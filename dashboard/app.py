@@ -23,7 +23,10 @@ from .units import Units
 from .waveforms import Waveforms
 from .workspace import Workspace
 
-PALETTE = {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}}
+THEMES = {
+    "light": {"palette": {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}}},
+    "dark": {"palette": {"primary": {"main": "#7ab8ff"}, "secondary": {"main": "#4cc3a0"}}},
+}
 
 
 class App:
@@ -69,7 +72,7 @@ class App:
             main=[self.keys, self.main, *self._dialogs],
             sidebar_width=290,
             busy_indicator="linear",
-            theme_config={"palette": PALETTE},
+            theme_config=THEMES,
         )
         page.param.watch(lambda event: self.workspace.param.update(dark=event.new), "dark_theme")
         self.workspace.dark = bool(page.dark_theme)
@@ -88,7 +91,7 @@ class App:
                 icon="help_outline", description="Keys and gestures (?)", sx={"color": "inherit"},
                 on_click=lambda _: self.help.show(),
             ),
-            align="center", margin=0,
+            margin=0, sx={"alignItems": "center"},
         )  # fmt: skip
 
     def _button(self, name: str, *, header: bool = False) -> pmui.Button:

@@ -19,6 +19,7 @@ from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import intervals, isi_histogram, stretches
 
 WIDTH = 345  # px
+WORTH_SAYING = 0.001  # share of intervals too short for one neuron
 ISI_WINDOW_MS, ISI_BIN_MS, REFRACTORY_MS = 50.0, 1.0, 1.5
 
 
@@ -103,5 +104,5 @@ class Evidence(pn.viewable.Viewer):
             "colour": [unit_colour(unit, dark=dark) for unit in shown],
             "name": [str(unit) for unit in shown],
         }
-        parts = [f"unit {unit}: {summary.short[unit]:.1%}" for unit in shown]
-        self.violations.object = f"Intervals under {REFRACTORY_MS} ms · " + " · ".join(parts) if parts else ""
+        parts = [f"unit {unit}: {summary.short[unit]:.1%}" for unit in shown if summary.short[unit] >= WORTH_SAYING]
+        self.violations.object = f"Intervals under {REFRACTORY_MS} ms: " + (" · ".join(parts) or "none to speak of")

@@ -111,8 +111,8 @@ class Listing(JSComponent):
         .row.off .name, .row.off .detail, .row.off .swatch { opacity: .4; }
         .swatch { width: 12px; height: 12px; border-radius: 3px; flex: none; }
         .name { white-space: nowrap; }
-        .label { font-size: 11px; padding: 0 6px; border-radius: 8px; max-width: 80px; overflow: hidden;
-          text-overflow: ellipsis; background: color-mix(in srgb, currentColor 12%, transparent); font-weight: 400; }
+        .label { font-size: 11px; padding: 0 6px; border-radius: 8px; max-width: 110px; overflow: hidden;
+          white-space: nowrap; text-overflow: ellipsis; background: color-mix(in srgb, currentColor 12%, transparent); font-weight: 400; }
         .detail { margin-left: auto; font-variant-numeric: tabular-nums; opacity: .8; white-space: nowrap; }
         .switch { all: unset; cursor: pointer; width: 18px; text-align: center; opacity: .55; font-size: 12px; }
         .switch:hover, .switch[aria-pressed=true] { opacity: 1; }

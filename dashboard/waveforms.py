@@ -208,6 +208,11 @@ class Waveforms(pn.viewable.Viewer):
             f" · channel {scene.channel}"
         )
 
+        if self._summary is not None:
+            earlier, summary = self._summary
+            if scene.block == earlier.block and (scene.visible, scene.dark) != (earlier.visible, earlier.dark):
+                self._summarised(scene, summary)
+
     def _summarised(self, scene: Scene, summary: Summary) -> None:
         self._summary = scene, summary
         self.evidence.display(summary, scene.visible, dark=scene.dark)
