@@ -166,7 +166,7 @@ def as_block(waveforms: ArrayLike, uv_per_bit: float = 1.0, shift: ArrayLike | N
     flat.flags.writeable = False
     moved = NO_SHIFT
     if shift is not None:
-        moved = np.ascontiguousarray(shift, np.int16)
+        moved = np.array(shift, np.int16)
         if moved.shape != (len(raw),):
             raise DataError(f"shift must have one number of samples per waveform, ({len(raw)},). Got {moved.shape}.")
     return Block(flat, n_channels, raw.shape[-1], np.float32(uv_per_bit), moved)

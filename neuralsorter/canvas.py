@@ -18,6 +18,10 @@ from .threads import run, slices, threads
 
 TABLE_BYTES = 160_000_000  # pair tables of all threads; only what is touched is ever resident
 
+Image = NDArray[np.int32]
+Images = Sequence[Image] | Image
+NOTHING: Image = np.zeros((0, 0), np.int32)
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -66,10 +70,14 @@ class Canvas:
     def draw(
         self,
         groups: Groups,
-        images: Sequence[NDArray[np.int32]] | NDArray[np.int32],
+        images: Images,
         stop: NDArray[np.int64] | None = None,
+        minus: Images | None = None,
     ) -> None:
-        """Add the waveforms of group i to images[i], (height, width); return early when stop[0] is set."""
+        """Add the waveforms of group i to images[i], (height, width), and take them from minus[i] if given.
+
+        Returns early, with the images half drawn, when stop[0] is set.
+        """
         flag = np.zeros(1, np.int64) if stop is None else stop
         sizes = np.diff(groups.starts)
         for part in self.runs:
@@ -79,7 +87,7 @@ class Canvas:
             for i in range(len(sizes)):
                 if not flag[0]:
                     self._count(part, groups, i, boxes[i], counters, flag)
-                    self._paint(part, boxes[i], counters, images[i], flag)
+                    self._paint(part, boxes[i], counters, images[i], NOTHING if minus is None else minus[i], flag)
 
     def _boxes(self, part: Run, low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.int32]:
         """Return the lowest row and the number of rows on both sides of each segment, and the place of its table."""
@@ -106,7 +114,7 @@ class Canvas:
             for k in range(n)
         ])  # fmt: skip
 
-    def _paint(self, part: Run, boxes: Any, counters: Any, image: NDArray[np.int32], stop: Any) -> None:
+    def _paint(self, part: Run, boxes: Any, counters: Any, image: Image, minus: Image, stop: Any) -> None:
         n = min(threads(), len(part.segments))
         cuts = [len(part.segments) * i // n for i in range(n + 1)]
         shared = np.zeros((n, self.view.height), np.int32)
@@ -114,12 +122,14 @@ class Canvas:
             (
                 draw_segments,
                 (*counters, boxes, part.segments, part.tables, part.table_at, cuts[i], cuts[i + 1],
-                 bool(part.place[3]), self.view.height, image, shared[i], stop),
+                 bool(part.place[3]), self.view.height, image, minus, shared[i], stop),
             )
             for i in range(n)
         ])  # fmt: skip
         for i in range(n):
             image[:, part.segments[cuts[i], 0]] += shared[i]
+            if len(minus):
+                minus[:, part.segments[cuts[i], 0]] -= shared[i]
 
     def _plan(self) -> list[Run]:
         view, block = self.view, self.block

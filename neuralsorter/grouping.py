@@ -34,9 +34,16 @@ def by_code(codes: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int
     if high - low > 65_535:
         values, places = np.unique(codes, return_inverse=True)
         names = values.astype(np.int64)
-        counts, order = order_by_unit(places.astype(np.int32), 0, len(names) - 1)
+        counts, order = order_by_unit(_read_only(places.astype(np.int32)), 0, len(names) - 1)
     else:
         names = np.arange(low, high + 1, dtype=np.int64)
-        counts, order = order_by_unit(codes, low, high)
+        counts, order = order_by_unit(_read_only(codes), low, high)
     present = counts > 0
     return names[present], order, np.concatenate([[0], np.cumsum(counts[present])]).astype(np.int64)
+
+
+def _read_only(codes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return a view of one type, whoever made the array: a kernel is compiled once for each."""
+    view = codes.view()
+    view.flags.writeable = False
+    return view

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernel import kernel
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
 BATCH, FEW = 1024, 16  # events counted, and gathered, at a time
 LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def gather(
     raw: Any, scale_uv: Any, order: Any, begin: int, n: int, shift: Any, place: NDArray[np.int64], samples: Any
 ) -> None:
@@ -47,7 +47,7 @@ def gather(
             to[0] = to[1]
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def gather_turned(
     raw: Any, scale_uv: Any, order: Any, begin: int, n: int, shift: Any, place: Any, turned: Any, samples: Any
 ) -> None:
@@ -61,7 +61,7 @@ def gather_turned(
                 to[j] = samples[j, k]
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def quantise(samples: Any, window: Any, top: Any, rows: Any) -> Any:
     """Write the pixel row of each sample in µV, clamped to the window; return 0 if all samples are inside."""
     low, high, scale, offset = window[2], window[3], window[6], window[7]
@@ -75,7 +75,7 @@ def quantise(samples: Any, window: Any, top: Any, rows: Any) -> Any:
     return outside
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def encode(samples: Any, window: Any, rows: Any) -> Any:
     """Replace the rows of samples outside the window by BELOW, ABOVE or MISSING; return 0 if none is missing."""
     low, high = window[2], window[3]
@@ -90,7 +90,7 @@ def encode(samples: Any, window: Any, rows: Any) -> Any:
     return missing
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def locate(left: Any, right: Any, across: Any, to: Any, nowhere: Any, index: Any) -> None:
     """Write in which cell each pair of rows is counted."""
     for i in range(index.shape[0]):
@@ -98,7 +98,7 @@ def locate(left: Any, right: Any, across: Any, to: Any, nowhere: Any, index: Any
         index[i] = min(np.uint32(at), nowhere)
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def mark(before: Any, left: Any, right: Any, cut: Any, nowhere: Any, index: Any, marked: Any) -> None:
     """Send segments with an end outside the window nowhere and mark those that need a closer look.
 
@@ -113,14 +113,14 @@ def mark(before: Any, left: Any, right: Any, cut: Any, nowhere: Any, index: Any,
         index[i] = nowhere if leaves else index[i]
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def tabulate(index: Any, pairs: Any) -> None:
     """Count the cells in index."""
     for i in range(index.shape[0]):
         pairs[index[i]] += 1
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def add_crossing(
     s: int,
     x: float,
@@ -162,7 +162,7 @@ def add_crossing(
         starts[s, r0] += 1
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def count_pairs(  # noqa: C901 - one pass over the events
     raw: Any,
     scale_uv: Any,

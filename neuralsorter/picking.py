@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .block import Block, View, as_block, check_view
 from .errors import DataError
 from .grouping import NO_ORDER
+from .kernel import kernel
 from .pixelpicking import pick_pixels
 from .regions import strips_of
 from .threads import run, slices
@@ -140,7 +140,7 @@ def _pick_channel(
     ])  # fmt: skip
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def meets_part(a: float, b: float, upper: Any, lower: Any) -> bool:
     """Return whether the line from (0, a) to (1, b) meets the part with these chains."""
     rise = b - a
@@ -156,7 +156,7 @@ def meets_part(a: float, b: float, upper: Any, lower: Any) -> bool:
     return below
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def meets(
     raw: Any,
     scale_uv: Any,

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .block import Groups, View, Window, as_block, check_view
-from .canvas import Canvas
+from .canvas import Canvas, Image
 from .errors import DataError
 from .grouping import as_units
 from .scanning import furthest
-
-Image = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +95,10 @@ class Picture:
         """Draw everything in a window; return False, and leave `images` as they were, when cancelled."""
         stop = self._begin()
         canvas = self._canvas
-        if self._groups is None:
-            self._groups = self._block.group(self._unit)
-        checked = check_view(view, self._block, self._groups.y_range)
+        checked = check_view(view, self._block, self._all().y_range)
         if canvas is None or canvas.view != checked:
             canvas = Canvas(self._block, checked)
-        images = self._draw(canvas, self._groups, stop)
+        images = self._draw(canvas, self._all(), stop)
         if images is None:
             return False
         self._canvas, self._images = canvas, images
@@ -137,14 +133,13 @@ class Picture:
         moves = old.astype(np.int64) << 32 | new.astype(np.int64)
         _, codes = np.unique(moves, return_inverse=True)
         groups = self._block.group(codes.astype(np.int32), index.astype(np.int32))
-        drawn = self._draw(self._canvas, groups, np.zeros(1, np.int64)) or {}
-        images = dict(self._images)
-        for code, change in drawn.items():
-            member = int(np.argmax(codes == code))
-            source, target = int(old[member]), int(new[member])
-            images[source] = images[source] - change
-            images[target] = images[target] + change if target in images else change
         touched = {int(u) for u in np.unique(np.concatenate([old, new]))}
+        shape = self._canvas.view.height, self._canvas.view.width
+        images = self._images | {
+            u: self._images[u].copy() if u in self._images else np.zeros(shape, np.int32) for u in touched
+        }
+        members = [int(np.argmax(codes == code)) for code in groups.names]
+        self._canvas.draw(groups, [images[int(new[i])] for i in members], minus=[images[int(old[i])] for i in members])
         for unit in touched:
             if not images[unit].any() and not (self._unit == unit).any():
                 del images[unit]
@@ -170,12 +165,17 @@ class Picture:
         if not 0 < fraction <= 1:
             raise DataError(f"fraction must lie above 0 and be at most 1. Got {fraction!r}.")
         stop = self._begin()
+        whole = check_view(view, self._block, self._all().y_range)
         n = max(1, round(len(self) * fraction)) if len(self) else 0
         rows = np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)).astype(np.int32)
         groups = self._block.group(self._unit[rows], rows)
-        canvas = Canvas(self._block, check_view(view, self._block, groups.y_range))
-        images = self._draw(canvas, groups, stop)
+        images = self._draw(Canvas(self._block, whole), groups, stop)
         return None if images is None else Preview(MappingProxyType(images), n)
+
+    def _all(self) -> Groups:
+        if self._groups is None:
+            self._groups = self._block.group(self._unit)
+        return self._groups
 
     def _begin(self) -> NDArray[np.int64]:
         with self._lock:

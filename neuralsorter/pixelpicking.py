@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from .block import Block, Window
 from .canvas import Canvas
 from .grouping import NO_ORDER
+from .kernel import kernel
 from .paircounts import FEW, encode, gather, quantise
 from .rasterlines import MISSING, clip, column_rows
 from .regions import height_at
@@ -50,7 +50,7 @@ def pick_pixels(
         ])  # fmt: skip
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def fill(  # noqa: C901 - inside and outline
     region: NDArray[np.float64], window: NDArray[np.float64], width: int, height: int
 ) -> NDArray[np.int32]:
@@ -96,14 +96,14 @@ def fill(  # noqa: C901 - inside and outline
     return filled
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def pixel(x: float, y: float, window: NDArray[np.float64], width: int, height: int) -> tuple[int, int]:
     """Return column and row of a point of the window."""
     column, row = int(x * window[4] + window[5]), int(y * window[6] + window[7])
     return min(max(column, 0), width - 1), min(max(row, 0), height - 1)
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def line_touches(filled: NDArray[np.int32], c0: int, r0: int, c1: int, r1: int) -> bool:
     """Return whether a line from pixel to pixel has one in the region, its first included."""
     if filled[c0, r0 + 1] > filled[c0, r0]:
@@ -115,7 +115,7 @@ def line_touches(filled: NDArray[np.int32], c0: int, r0: int, c1: int, r1: int) 
     return False
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def cut_touches(filled: NDArray[np.int32], x: float, y0: Any, y1: Any, window: NDArray[np.float64]) -> bool:
     """Return whether the visible part of a segment that leaves the window has a pixel in the region."""
     visible, t0, t1 = clip(x, x + 1.0, y0, y1, window, 0)
@@ -127,7 +127,7 @@ def cut_touches(filled: NDArray[np.int32], x: float, y0: Any, y1: Any, window: N
     return line_touches(filled, c0, r0, c1, r1)
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def touches(
     raw: Any,
     scale_uv: Any,

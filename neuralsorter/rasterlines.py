@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from .kernel import kernel
 
 BELOW, ABOVE, MISSING = -1, -2, -3  # row codes of a sample that has no pixel row
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def clip(  # noqa: C901 - four sides
     x0: float, x1: float, y0: Any, y1: Any, window: NDArray[np.float64], first_side: int
 ) -> tuple[bool, float, float]:
@@ -48,7 +49,7 @@ def clip(  # noqa: C901 - four sides
     return visible, t0, t1
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def column_rows(run: int, rise: int, column: int) -> tuple[int, int]:
     """Return the first and last row, from the start row, that a line covers in a column; its start pixel is left out.
 
@@ -69,7 +70,7 @@ def column_rows(run: int, rise: int, column: int) -> tuple[int, int]:
     return (first, last) if rise > 0 else (-last, -first)
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def run_table(run: int, height: int) -> NDArray[np.int32]:
     """Return `column_rows` of every rise from 1 - height to height - 1: (2, 2 height - 1, run + 1)."""
     table = np.empty((2, 2 * height - 1, run + 1), np.int32)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from .kernel import kernel
 
 
 class Strips(NamedTuple):
@@ -40,7 +41,7 @@ class Strips(NamedTuple):
     points: NDArray[np.float64]
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def height_at(x: float, x0: float, y0: float, x1: float, y1: float) -> float:
     """Return y of an edge at x, exact at its ends."""
     if x == x0:
@@ -50,7 +51,7 @@ def height_at(x: float, x0: float, y0: float, x1: float, y1: float) -> float:
     return y0 + (y1 - y0) * ((x - x0) / (x1 - x0))
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def crossings(polygon: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
     """Return, sorted, every x in the strips from first to last where the shape of a cut through the region changes."""
     k = polygon.shape[0]
@@ -76,7 +77,7 @@ def crossings(polygon: NDArray[np.float64], first: int, last: int) -> NDArray[np
     return np.unique(np.array([x for x in found if first <= x <= last]))
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def pieces(polygon: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
     """Cut a region into trapezoids and upright edges: (n, 7) left x, right x, low and high y left and right, strip."""
     k = polygon.shape[0]
@@ -111,7 +112,7 @@ def pieces(polygon: NDArray[np.float64], first: int, last: int) -> NDArray[np.fl
     return table
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def root(parent: NDArray[np.int64], i: int) -> int:
     """Return what stands for the connected part that i is in."""
     while parent[i] != i:
@@ -120,7 +121,7 @@ def root(parent: NDArray[np.int64], i: int) -> int:
     return i
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def connect(table: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return, for each piece, one piece of its connected part; pieces of one strip touch where their sides do."""
     parent = np.arange(len(table))
@@ -144,7 +145,7 @@ def connect(table: NDArray[np.float64]) -> NDArray[np.int64]:
     return parent
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def chain(points: NDArray[np.float64], sign: float) -> NDArray[np.float64]:
     """Return the upper (sign 1) or lower (-1) chain of the convex hull of points sorted by x."""
     kept = np.empty_like(points)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernel import kernel
 
-@nb.njit(nogil=True, cache=True)
+
+@kernel
 def order_by_unit(codes: NDArray[np.int32], low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return how many events each unit from low to high has, and the events sorted by unit, as they came within it."""
     counts = np.zeros(high - low + 1, np.int64)
@@ -26,7 +27,7 @@ def order_by_unit(codes: NDArray[np.int32], low: int, high: int) -> tuple[NDArra
     return counts, order
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def extremes(
     raw: Any,
     rows: NDArray[np.int32],
@@ -59,7 +60,7 @@ def extremes(
                 highest[k] = y if y > highest[k] else highest[k]  # noqa: FURB136
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def furthest(raw: Any, highest: Any) -> NDArray[np.int64]:
     """Return where each row is lowest, or highest, NaN left out, (n,)."""
     found = np.zeros(raw.shape[0], np.int64)

@@ -1,0 +1,148 @@
+"""How fast every waveform is drawn, against Datashader's Canvas.line on the same data in the same run.
+
+Run: python benchmarks/density.py [--events 1000000] [--skip-large]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import datashader
+import numpy as np
+import xarray
+from numpy.typing import NDArray
+
+from neuralsorter.density import Picture, View, density
+
+WIDTH, HEIGHT, N_SAMPLES, N_UNITS, UV_PER_BIT = 900, 500, 60, 10, 0.25
+LARGE = 10_000_000
+MOVED = 5_000
+
+
+def events(n: int, seed: int = 0) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Return n noisy spikes of ten units as int16, 0.25 µV per bit, and their units."""
+    rng, t = np.random.default_rng(seed), np.arange(N_SAMPLES)
+    shapes = np.stack([
+        (10 + 4 * u) * np.exp(-0.5 * ((t - 30 - u) / 5) ** 2)
+        - (40 + 12 * u) * np.exp(-0.5 * ((t - 20) / (2 + 0.3 * u)) ** 2)
+        for u in range(N_UNITS)
+    ])  # fmt: skip
+    unit = rng.integers(0, N_UNITS, n)
+    raw = np.empty((n, N_SAMPLES), np.int16)
+    for s in range(0, n, 100_000):
+        own = unit[s : s + 100_000]
+        waves = shapes[own] * rng.normal(1, 0.12, (len(own), 1)) + rng.normal(0, 6, (len(own), N_SAMPLES))
+        raw[s : s + 100_000] = np.round(waves / UV_PER_BIT)
+    return raw, unit
+
+
+def seconds(call: Callable[[], Any], repeats: int = 5) -> float:
+    """Return the best time of some calls."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def by_datashader(waves: NDArray[np.float32], unit: NDArray[np.int64], y_range: tuple[float, float]) -> NDArray[Any]:
+    """Return the counts per unit, one Canvas.line call each on a common x: Datashader's fastest route."""
+    canvas = datashader.Canvas(WIDTH, HEIGHT, x_range=(0, N_SAMPLES - 1), y_range=y_range)
+    images = []
+    for u in np.unique(unit):
+        own = waves if (unit == u).all() else waves[unit == u]
+        data = xarray.Dataset({"y": (("event", "x"), own)}, coords={"x": np.arange(N_SAMPLES, dtype=float)})
+        images.append(canvas.line(data, x="x", y="y", agg=datashader.count()).values)
+    return np.stack(images)
+
+
+def compare(raw: NDArray[np.int16], unit: NDArray[np.int64], bar: float, what: str) -> float:
+    """Print how much faster than Datashader the counts are made, and whether they are equal; return the time."""
+    waves = raw.astype(np.float32) * np.float32(UV_PER_BIT)
+    for data, scale in ((raw, UV_PER_BIT), (waves, 1.0)):
+        ours = density(data, unit, WIDTH, HEIGHT, uv_per_bit=scale)
+        time_here = seconds(lambda: density(data, unit, WIDTH, HEIGHT, uv_per_bit=scale))  # noqa: B023 - called at once
+        if data is raw:
+            theirs = by_datashader(waves[:100], unit[:100], ours.y_range)  # compiles
+            start = time.perf_counter()
+            theirs = by_datashader(waves, unit, ours.y_range)
+            time_there = min(time.perf_counter() - start, seconds(lambda: by_datashader(waves, unit, ours.y_range), 1))
+            first = time_here
+        equal = np.array_equal(ours.counts, theirs)
+        print(
+            f"{what}, {data.dtype}: {time_here * 1e3:.1f} ms, Datashader {time_there * 1e3:,.0f} ms:"
+            f" {time_there / time_here:.0f}x (bar {bar:.0f}x), every pixel equal: {equal}"
+        )
+    return first
+
+
+def windows(raw: NDArray[np.int16], unit: NDArray[np.int64]) -> None:
+    """Print the times of zoomed windows."""
+    picture = Picture(raw, unit, uv_per_bit=UV_PER_BIT)
+    for what, view in {
+        "whole": View(WIDTH, HEIGHT),
+        "half the amplitudes": View(WIDTH, HEIGHT, y_range=(-120.0, 40.0)),
+        "a fifth of the amplitudes": View(WIDTH, HEIGHT, y_range=(-40.0, 20.0)),
+        "10 samples, 120 µV": View(WIDTH, HEIGHT, (15.2, 25.3), (-100.0, 20.0)),
+        "4 samples": View(WIDTH, HEIGHT, (15.2, 19.3), (-250.0, 100.0)),
+        "whole, 1800 x 1000": View(2 * WIDTH, 2 * HEIGHT),
+    }.items():
+        took = seconds(lambda: picture.set_view(view), 3)  # noqa: B023 - called at once
+        print(f"window ({what}), ten units: {took * 1e3:.0f} ms; preview of 2 %: ", end="")
+        print(f"{seconds(lambda: picture.preview(view), 3) * 1e3:.0f} ms")  # noqa: B023
+
+
+def reassign(raw: NDArray[np.int16], unit: NDArray[np.int64], what: str) -> None:
+    """Print what moving 5,000 events to another unit costs, against drawing everything."""
+    picture = Picture(raw, unit, uv_per_bit=UV_PER_BIT)
+    whole = seconds(lambda: picture.set_view(View(WIDTH, HEIGHT)))
+    rows = np.random.default_rng(1).choice(len(raw), MOVED, replace=False)
+    before = picture.unit[rows].copy()
+    times = []
+    for _ in range(10):
+        times.append(seconds(lambda: picture.reassign(rows, before, 11), 1))
+        picture.reassign(rows, 11, before)
+    took = min(times)
+    print(
+        f"reassign {MOVED:,} of {len(raw):,}, {what}: {took * 1e3:.2f} ms, full redraw {whole * 1e3:.1f} ms:"
+        f" 1/{whole / took:.0f} (bar 1/20)"
+    )
+
+
+def large(small_s: float, n: int) -> None:
+    """Print the time and memory of ten times as many events."""
+    raw, unit = events(n)
+    gc.collect()
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    took = seconds(lambda: density(raw, np.ones(len(raw), np.int32), WIDTH, HEIGHT, uv_per_bit=UV_PER_BIT), 3)
+    ten = seconds(lambda: density(raw, unit, WIDTH, HEIGHT, uv_per_bit=UV_PER_BIT), 2)
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held) / 1024
+    print(f"{n:,} events, one unit: {took * 1e3:.0f} ms, {took / small_s:.1f}x (bar 10x); ten units {ten * 1e3:.0f} ms")
+    print(f"memory beyond what making the data took: {more:.0f} MB (bar 300 MB)")
+
+
+def main() -> None:
+    """Print every figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--skip-large", action="store_true")
+    arguments = parser.parse_args()
+    raw, unit = events(arguments.events)
+    one = np.ones(len(raw), np.int64)
+    small = compare(raw, one, 100, f"{len(raw):,} events, one unit")
+    compare(raw, unit, 60, f"{len(raw):,} events, ten units")
+    windows(raw, unit)
+    reassign(raw, one, "one unit")
+    reassign(raw, unit, "ten units")
+    if not arguments.skip_large:
+        large(small, 10 * len(raw))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Compile what the first gesture needs, before it comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .density import Picture, View, alignment, density
+from .picking import pick
+
+
+def warm() -> None:
+    """Draw and pick a few waveforms of each stored type, so that every kernel is compiled; seconds the first time.
+
+    For a thread in the background: most of the work is done without the GIL once, and read from disk afterwards.
+    """
+    for dtype in (np.int16, np.float32):
+        waves: Any = np.arange(64 * 12).reshape(64, 12) % 37
+        waves = waves.astype(dtype)
+        unit, view = np.arange(64) % 2, View(40, 30, (1.5, 9.5), (5.0, 30.0))
+        density(waves, unit, 40, 30)
+        picture = Picture(waves, unit, shift=alignment(waves, 4))
+        picture.set_view(view)
+        picture.reassign(np.arange(9), unit[:9], 3)
+        region = [(0.0, 5.0), (2.0, 20.0), (4.0, 5.0)]
+        for seen in (None, view):
+            pick(waves, region, sampling_rate=1000.0, pre_samples=0, view=seen, among=np.arange(50))
