@@ -112,7 +112,8 @@ class Listing(JSComponent):
         .swatch { width: 12px; height: 12px; border-radius: 3px; flex: none; }
         .name { white-space: nowrap; }
         .label { font-size: 11px; padding: 0 6px; border-radius: 8px; max-width: 110px; overflow: hidden;
-          white-space: nowrap; text-overflow: ellipsis; background: color-mix(in srgb, currentColor 12%, transparent); font-weight: 400; }
+          white-space: nowrap; text-overflow: ellipsis; font-weight: 400;
+          background: color-mix(in srgb, currentColor 12%, transparent); }
         .detail { margin-left: auto; font-variant-numeric: tabular-nums; opacity: .8; white-space: nowrap; }
         .switch { all: unset; cursor: pointer; width: 18px; text-align: center; opacity: .55; font-size: 12px; }
         .switch:hover, .switch[aria-pressed=true] { opacity: 1; }

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralsorter.block import View as Window
+from neuralsorter.canvas import Image
 from neuralsorter.picking import pick
-from neuralsorter.picture import Image, Picture, alignment
+from neuralsorter.picture import Picture, alignment
 from neuralsorter.project import Project
 
 from .evidence import Summary, summarise

@@ -160,6 +160,8 @@ class Spikes:
         """Return the events at `rows` (positions, a mask or a slice), in that order."""
         index: Any = rows if isinstance(rows, slice) else np.asarray(rows)
         if not isinstance(index, slice) and not index.size:
+            index = index.astype(np.int64)  # an empty list is an array of floats to numpy
+        if not isinstance(index, slice) and not index.size:
             index = np.zeros(0, np.intp)  # an empty list is an array of floats to numpy
         columns = {name: getattr(self, name)[index] for name in ("raw", *_COLUMNS)}
         return replace(self, **columns)
