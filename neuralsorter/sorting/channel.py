@@ -15,17 +15,19 @@ from . import mixture
 from .alignment import Alignment
 from .features import fill, principal_axes
 from .merging import discriminant_axes, merge_parts
+from .neighbours import nearest
 from .result import SortResult, expected_errors
 from .splitting import Recipe, Trace, split
-from .neighbours import nearest
 from .whitening import N_NEIGHBOURS, inverse_root, learn_whitening
 
 _BLOCK = 65_536
 _OUTLIER_P = 1e-4
 _FINAL_AXES = 30  # principal axes in which the final units are told apart
 _MOST_AXES = 12
+_THRESHOLD, _FAINT = 0.02, 1.5  # the quantile of heights that is about the threshold; heights below so many times it
 _LONE = 3.0  # times the median distance to the fifth neighbour
 _LONE_ROUNDS = 3
+_LONE_FEW = 0.005
 _LONE_LEAST = 50
 
 
@@ -70,14 +72,16 @@ def sort_channel(
     if not np.ptp(waves, axis=0).any():
         return SortResult.single(n)
     trace = Trace()
-    waves = waves[_in_company(waves, recipe, seed)]
-    labels = split(waves, recipe, seed, trace, lambda: check(cancel))
-    units = _Units(waves, labels, recipe, trace)
+    height = np.abs(waves.reshape(len(waves), -1, align.count)[..., align.before]).max(axis=1)
+    company = _in_company(waves, recipe, seed)
+    waves, faint = waves[company], height[company] < _FAINT * np.quantile(height, _THRESHOLD)
+    labels = split(waves, faint, recipe, seed, trace, lambda: check(cancel))
+    units = _Units(waves, labels, faint, recipe, trace)
     return units.assign(waveforms, align, trace, cancel)
 
 
 def _in_company(waves: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.bool_]:
-    """Say which events have neighbours, (n,): a few lone ones, such as artefacts, would bend every axis to themselves."""
+    """Say which events have neighbours, (n,): lone ones, such as artefacts, would bend every axis to themselves."""
     kept = np.ones(len(waves), bool)
     for _ in range(_LONE_ROUNDS):
         inside = waves[kept]
@@ -89,9 +93,9 @@ def _in_company(waves: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.bo
         near = nearest(white, np.arange(len(white)), N_NEIGHBOURS)[:, -1]
         distance = np.sqrt(np.square(white - white[near]).sum(axis=1))
         lone = distance > _LONE * np.median(distance)
-        if not lone.any():
-            break
         kept[np.flatnonzero(kept)[lone]] = False
+        if lone.mean() < _LONE_FEW:
+            break
     return kept
 
 
@@ -106,10 +110,12 @@ def _spread(times_s: NDArray[Any], most: int) -> NDArray[np.int64]:
 class _Units:
     """Final units, each a Gaussian along the axes that tell all apart, and the distance at which events stray."""
 
-    def __init__(self, waves: NDArray[Any], labels: NDArray[Any], recipe: Recipe, trace: Trace) -> None:
+    def __init__(
+        self, waves: NDArray[Any], labels: NDArray[Any], faint: NDArray[Any], recipe: Recipe, trace: Trace
+    ) -> None:
         self.centre, self.axes = principal_axes(waves, _FINAL_AXES)
         points = (waves - self.centre) @ self.axes
-        labels, merges = merge_parts(points, labels, recipe.alpha)
+        labels, merges = merge_parts(points, labels, recipe.alpha, faint, recipe.alpha_faint)
         trace.merges += merges
         self.lines = discriminant_axes(points, labels, _MOST_AXES)
         along = points @ self.lines

@@ -24,7 +24,7 @@ def fill(waveforms: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def principal_axes(points: NDArray[Any], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean (d,) and at most `most` principal axes (d, a) of points (n, d), those without variance left out."""
+    """Return the mean (d,) of points (n, d) and at most `most` principal axes (d, a), only those with variance."""
     centre = points.mean(axis=0)
     centred = points - centre
     values, vectors = np.linalg.eigh(centred.T @ centred / max(len(points), 1))

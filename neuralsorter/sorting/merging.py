@@ -74,7 +74,12 @@ def _project(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], f
 
 
 def merge_parts(
-    points: NDArray[Any], labels: NDArray[Any], alpha: float, least: int = 8
+    points: NDArray[Any],
+    labels: NDArray[Any],
+    alpha: float,
+    faint: NDArray[Any],
+    alpha_faint: float,
+    least: int = 8,
 ) -> tuple[NDArray[np.int64], list[Merge]]:
     """Merge, most unimodal pair first, while some pair of groups has no gap (p > `alpha`) between them.
 
@@ -85,6 +90,10 @@ def merge_parts(
         0..k-1.
     alpha : float
         Pairs with a larger p are merged.
+    faint : ndarray, (n,), bool
+        Events hardly above the threshold: distant cells, mostly, of which a few stand out in any recording.
+    alpha_faint : float
+        The same for two groups of mostly faint events.
     least : int
         Groups smaller than this join the nearest.
 
@@ -100,6 +109,7 @@ def merge_parts(
         groups, counts = np.unique(labels, return_counts=True)
         if len(groups) < 2:
             break
+        is_faint = {group: faint[labels == group].mean() > 0.5 for group in groups.tolist()}
         best: tuple[float, float, int, int] | None = None
         for i, a in enumerate(groups.tolist()):
             for b, size in zip(groups[i + 1 :].tolist(), counts[i + 1 :].tolist(), strict=True):
@@ -108,14 +118,16 @@ def merge_parts(
                     if min(size, counts[i]) < least:
                         known[a, b] = (1.0, known[a, b][1])
                 p, distance = known[a, b]
-                if best is None or (p, -distance) > best[:2]:
-                    best = (p, -distance, a, b)
+                excess = p / (alpha_faint if is_faint[a] and is_faint[b] else alpha)
+                if best is None or (excess, -distance) > best[:2]:
+                    best = (excess, -distance, a, b)
         assert best is not None  # noqa: S101 - two groups make one pair
-        p, distance, a, b = best
-        if p <= alpha:
+        excess, _, a, b = best
+        p, distance = known[a, b]
+        if excess <= 1:
             merges += [Merge(a, b, p, s, "a gap between them", merged=False) for (a, b), (p, s) in known.items()]
             break
         labels[labels == b] = a
-        merges.append(Merge(a, b, p, -distance, "no gap between them"))
+        merges.append(Merge(a, b, p, distance, "no gap between them"))
         known = {pair: value for pair, value in known.items() if a not in pair and b not in pair}
     return np.unique(labels, return_inverse=True)[1].reshape(-1), merges

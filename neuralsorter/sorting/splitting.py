@@ -32,6 +32,7 @@ class Recipe:
     most_parts: int = 12
     most_parts_inside: int = 6
     alpha: float = 0.1
+    alpha_faint: float = 0.001
     smallest_split: int = 120
     training_steps: int = 600
     deepest: int = 4
@@ -46,12 +47,18 @@ class Trace:
 
 
 def split(
-    waves: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, check: Callable[[], None], depth: int = 0
+    waves: NDArray[Any],
+    faint: NDArray[Any],
+    recipe: Recipe,
+    seed: int,
+    trace: Trace,
+    check: Callable[[], None],
+    depth: int = 0,
 ) -> NDArray[np.int64]:
     """Return parts 0..k-1 of events whose aligned waveforms are `waves` (n, features)."""
     check()
     n = len(waves)
-    labels = _split_once(waves, recipe, seed, trace, depth)
+    labels = _split_once(waves, faint, recipe, seed, trace, depth)
     k = int(labels.max()) + 1 if n else 0
     if k < 2 or depth >= recipe.deepest:
         return labels
@@ -61,13 +68,15 @@ def split(
         rows = np.flatnonzero(labels == part)
         inside = np.zeros(len(rows), np.int64)
         if len(rows) >= recipe.smallest_split:
-            inside = split(waves[rows], recipe, seed + _RNG_STEP * (part + 1), trace, check, depth + 1)
+            inside = split(waves[rows], faint[rows], recipe, seed + _RNG_STEP * (part + 1), trace, check, depth + 1)
         parts[rows] = total + inside
         total += int(inside.max()) + 1
     return parts
 
 
-def _split_once(waves: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int) -> NDArray[np.int64]:
+def _split_once(
+    waves: NDArray[Any], faint: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int
+) -> NDArray[np.int64]:
     n = len(waves)
     one = np.zeros(n, np.int64)
     centre, axes = principal_axes(waves, recipe.n_full)
@@ -76,7 +85,7 @@ def _split_once(waves: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, de
         return one
     whitening = learn_whitening(points, seed, recipe.n_axes)
     white = whitening(points)
-    latent = encode(white, recipe, seed)
+    latent = encode(white, recipe.n_latent, 0 if depth else recipe.training_steps, seed)
     found, curve = mixture.scan(latent, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
     if depth == 0:
         trace.bic[:] = curve
@@ -87,23 +96,23 @@ def _split_once(waves: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, de
         line = white @ discriminant_axes(white, labels, _MOST_AXES)
         refit = mixture.fit(line, mixture.from_labels(line, labels), max_steps=30)
         before, labels = labels, _numbered(refit.assign(line))
-        labels, merges = merge_parts(line, labels, recipe.alpha)
+        labels, merges = merge_parts(line, labels, recipe.alpha, faint, recipe.alpha_faint)
         trace.merges += merges
         if labels.max() == before.max() and (labels != before).mean() < _SETTLED:
             break
     return labels
 
 
-def encode(white: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.float64]:
+def encode(white: NDArray[Any], n_latent: int, training_steps: int, seed: int) -> NDArray[np.float64]:
     """Return the latent values (n, n_latent) of whitened events by an autoencoder trained on them."""
-    n_latent = min(recipe.n_latent, white.shape[1])
-    if len(white) < 10 * white.shape[1] or recipe.training_steps == 0:
+    n_latent = min(n_latent, white.shape[1])
+    if len(white) < 10 * white.shape[1] or training_steps == 0:
         return white[:, :n_latent]
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(white), min(len(white), _TRAINED_ON), replace=False))
     part = white[rows]
     near = nearest(part, np.arange(len(part)), N_NEIGHBOURS)
-    return autoencoder.train(part, near, n_latent, recipe.training_steps, seed)(white)
+    return autoencoder.train(part, near, n_latent, training_steps, seed)(white)
 
 
 def _numbered(labels: NDArray[Any]) -> NDArray[np.int64]:

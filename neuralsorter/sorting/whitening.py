@@ -12,7 +12,7 @@ from .neighbours import nearest
 
 N_NEIGHBOURS = 5
 _ROUNDS = 3
-_QUERIES = 4000
+_QUERIES = 2000
 _FLOOR = 1e-3  # of the mean variance: directions without any noise are not blown up
 
 
