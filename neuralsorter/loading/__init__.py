@@ -17,9 +17,17 @@ from neuralsorter.plugins import Loader, discover, user_folder
 from neuralsorter.spikes import Spikes
 
 from .conform import combine, conform
+from .matlab import MatlabLoader
+from .mcs import McsLoader
+from .neuralynx import NeuralynxLoader
 from .nev import NevLoader
+from .nex import NexLoader
 from .npz import NpzLoader
+from .nwb import NwbLoader
 from .pickled import PickledLoader
+from .plx import PlxLoader
+from .remarks import collected
+from .table import TableLoader
 
 __all__ = ["BUNDLED", "Loader", "conform", "load", "load_with_notes", "suffixes"]
 
@@ -27,6 +35,13 @@ BUNDLED: dict[str, type[Loader]] = {
     "nev": NevLoader,
     "npz": NpzLoader,
     "pickled": PickledLoader,
+    "matlab": MatlabLoader,
+    "mcs": McsLoader,
+    "nwb": NwbLoader,
+    "table": TableLoader,
+    "nex": NexLoader,
+    "neuralynx": NeuralynxLoader,
+    "plx": PlxLoader,
 }
 
 _OWN = (NevLoader, NpzLoader)  # safe in this process: they read plain numbers and check every size first
@@ -74,8 +89,9 @@ def load_with_notes(
         path = Path(given)
         if on_progress:
             on_progress(number / len(paths), path.name)
-        parts.append(_load_one(path, cancel))
-        notes += _remarks(path, parts[-1])
+        part, remarks = _load_one(path, cancel)
+        parts.append(part)
+        notes += [f"{path}: {sentence}" for sentence in (*remarks, *_remarks(part))]
     try:
         spikes, changes = combine(parts, [str(path) for path in paths])
     except DataError as error:
@@ -92,14 +108,15 @@ def suffixes() -> dict[str, str]:
     return found
 
 
-def parse(path: str) -> Spikes:
-    """Read one file with whatever loader fits, in this process: what the worker runs."""
+def parse(path: str) -> tuple[Spikes, list[str]]:
+    """Read one file with whatever loader fits, in this process: what the worker runs. Return events and remarks."""
     file = Path(path)
     choices = _loaders_for(file)
     errors = []
     for loader in choices:
         try:
-            return loader().load(file)
+            with collected() as sentences:
+                return loader().load(file), sentences
         except LoadError as error:
             errors.append(error)
         except MemoryError:
@@ -114,9 +131,9 @@ def parse(path: str) -> Spikes:
     raise errors[0]
 
 
-def _load_one(path: Path, cancel: Any) -> Spikes:
+def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
     if path.is_dir() and (path / "project.json").is_file():
-        return _project(path)
+        return _project(path), []
     try:
         with path.open("rb"):
             pass
@@ -127,7 +144,7 @@ def _load_one(path: Path, cancel: Any) -> Spikes:
     own = next((loader for loader in _OWN if path.suffix.lower() in loader.suffixes), None)
     if own and not _users_loaders():
         return parse(str(path))
-    spikes: Spikes = workers.call(
+    read: tuple[Spikes, list[str]] = workers.call(
         "neuralsorter.loading:parse",
         str(path),
         timeout_s=_TIMEOUT_S,
@@ -135,7 +152,7 @@ def _load_one(path: Path, cancel: Any) -> Spikes:
         cancel=cancel,
         readable=[path, user_folder()],
     )
-    return spikes
+    return read
 
 
 def _users_loaders() -> bool:
@@ -180,8 +197,8 @@ def _unreadable(path: Path, cause: OSError) -> LoadError:
     return LoadError(path, f"cannot be read ({cause.strerror or cause})", "Check the disk, or copy the file again")
 
 
-def _remarks(path: Path, spikes: Spikes) -> list[str]:
+def _remarks(spikes: Spikes) -> list[str]:
     if not len(spikes):
-        return [f"{path}: holds no events."]
+        return ["holds no events."]
     flat = int((spikes.raw.max(axis=-1) == spikes.raw.min(axis=-1)).reshape(len(spikes), -1).all(axis=1).sum())
-    return [f"{path}: {flat} of {len(spikes)} waveforms are flat."] if flat else []
+    return [f"{flat} of {len(spikes)} waveforms are flat."] if flat else []

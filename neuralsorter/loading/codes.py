@@ -92,3 +92,9 @@ def _number(
     with_unsorted = np.unique(index[unsorted])
     labels = {(int(present[i]), int(fresh[i])): UNSORTED for i in with_unsorted}
     return unit, labels
+
+
+def unsorted_everywhere(channel: NDArray[np.int32]) -> tuple[NDArray[np.int32], dict[tuple[int, int], str]]:
+    """Return units and labels for a file that was never sorted."""
+    labels = {(number, FIRST_UNIT): UNSORTED for number in np.unique(channel).tolist()}
+    return np.full(len(channel), FIRST_UNIT, np.int32), labels

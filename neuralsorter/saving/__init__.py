@@ -9,11 +9,17 @@ from typing import IO
 from neuralsorter.errors import DataError, SaveError
 from neuralsorter.spikes import Spikes
 
+from .curation import write_curation
+from .matlab import write_mat
 from .nev import write_nev
+from .nex import write_nex
 from .npz import write_npz
+from .nwb import write_nwb
+from .phy import write_phy
 from .pickled import write_npy, write_pkl
-from .table import write_csv
-from .whole import written_whole
+from .plx import write_plx
+from .table import write_csv, write_parquet
+from .whole import folder_written_whole, written_whole
 
 __all__ = ["WRITERS", "save", "save_with_notes", "written_whole"]
 
@@ -22,10 +28,20 @@ Writer = Callable[[Spikes, IO[bytes]], list[str]]
 WRITERS: dict[str, Writer] = {
     ".npz": write_npz,
     ".nev": write_nev,
+    ".nwb": write_nwb,
+    ".nex": write_nex,
+    ".plx": write_plx,
     ".pkl": write_pkl,
     ".npy": write_npy,
     ".csv": write_csv,
+    ".parquet": write_parquet,
+    ".mat": write_mat,
+    ".json": write_curation,
 }
+
+
+# Formats that are a folder of files.
+FOLDER_WRITERS: dict[str, Callable[[Spikes, Path], list[str]]] = {".phy": write_phy}
 
 
 def save(spikes: Spikes, path: str | Path) -> None:
@@ -50,21 +66,27 @@ def save(spikes: Spikes, path: str | Path) -> None:
 def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
     """Write as `save` does and return what the format could not hold, as sentences."""
     path = Path(path)
-    writer = check(spikes, path)
+    check(spikes, path)
+    suffix = path.suffix.lower()
     try:
+        if suffix in FOLDER_WRITERS:
+            with folder_written_whole(path) as folder:
+                return FOLDER_WRITERS[suffix](spikes, folder)
         with written_whole(path) as file:
-            return writer(spikes, file)
+            return WRITERS[suffix](spikes, file)
     except DataError as error:
         rule, _, remedy = str(error).rstrip(".").rpartition("; ")
         raise SaveError(path, rule or remedy, (remedy if rule else "choose another format").capitalize()) from None
 
 
-def check(spikes: Spikes | None, path: Path) -> Writer:
-    """Return the writer for a path, or refuse before any work is done."""
-    writer = WRITERS.get(path.suffix.lower())
-    if writer is None:
-        writable = ", ".join(WRITERS)
+def check(spikes: Spikes | None, path: Path) -> None:
+    """Refuse a path that cannot be written before any work is done."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITERS | FOLDER_WRITERS:
+        writable = ", ".join(WRITERS | FOLDER_WRITERS)
         raise SaveError(path, f"has the suffix {path.suffix!r}, which cannot be written", f"Choose from {writable}")
+    if suffix in FOLDER_WRITERS and path.exists():
+        raise SaveError(path, "is there already", "Choose another name: folders are not replaced")
     if path.is_dir() or not path.absolute().parent.is_dir():
         what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
         raise SaveError(path, what, "Name a file in a folder that exists")
@@ -73,4 +95,3 @@ def check(spikes: Spikes | None, path: Path) -> Writer:
             raise SaveError(
                 path, "is the file these events came from", "Choose another name: sources are never changed"
             )
-    return writer

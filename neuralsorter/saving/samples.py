@@ -25,3 +25,9 @@ def held(waveforms: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
     first = np.argmin(missing, axis=-1, keepdims=True)
     filled = np.take_along_axis(waveforms, np.where(index < 0, first, index), axis=-1)
     return filled, ["This format does not hold missing samples: the nearest sample was repeated; .npz keeps them."]
+
+
+def in_bits(waveforms: NDArray[Any], uv_per_bit: float) -> tuple[NDArray[np.int16], list[str]]:
+    """Return µV as int16 at one scale, and what that cost."""
+    filled, notes = held(waveforms)
+    return np.clip(np.round(filled / uv_per_bit), -32768, 32767).astype(np.int16), notes

@@ -37,3 +37,9 @@ def write_csv(spikes: Spikes, file: IO[bytes]) -> list[str]:
     """Write comma-separated values with a header line; floats as short as they can be read back exactly."""
     table_of(spikes).to_csv(file, index=False, encoding="utf-8")
     return []
+
+
+def write_parquet(spikes: Spikes, file: IO[bytes]) -> list[str]:
+    """Write the same columns as Parquet."""
+    table_of(spikes).to_parquet(file, index=False)
+    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -24,7 +25,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("xb") as file:
+        with partial.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -48,3 +49,32 @@ def sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextlib.contextmanager
+def folder_written_whole(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path` and put it in its place, on disk, when the block ends without an error.
+
+    Raises
+    ------
+    SaveError
+        When there is something at `path` already, or the disk refuses.
+
+    """
+    if path.exists():
+        raise SaveError(path, "is there already", "Choose another name: folders are not replaced")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        partial.mkdir()
+        yield partial
+        for file in partial.iterdir():
+            with file.open("rb") as written:
+                os.fsync(written.fileno())
+        sync_folder(partial)
+        partial.rename(path)
+        sync_folder(path.parent)
+    except OSError as cause:
+        what = f"cannot be written ({cause.strerror or cause})"
+        raise SaveError(path, what, "Choose another place or make room; nothing was changed") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
