@@ -89,7 +89,8 @@ def read_header(path: Path) -> Header:
     if len(extended) < header_bytes - BASIC.size:
         size = BASIC.size + len(extended)
         raise LoadError(path, f"ends at byte {size}, inside the header of {header_bytes} bytes", _COPY)
-    if not 16 <= packet_bytes <= 65_536 or not clock or not rate:
+    least = 14 if (major, minor) >= (3, 0) else 10  # one sample
+    if not least <= packet_bytes <= 65_536 or not clock or not rate:
         what = (
             f"has packets of {packet_bytes} bytes, a clock of {clock} Hz and {rate} samples/s in the header (byte 16)"
         )

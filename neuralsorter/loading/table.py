@@ -94,7 +94,7 @@ def _spikes(path: Path, columns: dict[str, Any], flat: np.ndarray[Any, Any], ord
     spikes = from_columns(plain, rate or 0.0, None if pre is None else round(pre), **rest)
     if label is None:
         return spikes
-    told = label.fillna("").astype(str).tolist()
+    told = ["" if pd.isna(text) else str(text) for text in label.tolist()]
     pairs = zip(spikes.channel.tolist(), spikes.unit.tolist(), told, strict=True)
     labels = {(channel, unit): text for channel, unit, text in pairs if text}
     return from_columns(plain, rate or 0.0, None if pre is None else round(pre), labels=labels, **rest)

@@ -132,7 +132,7 @@ def _add_triggers(nwb: Any, spikes: Spikes) -> None:
     if len(spikes.triggers):
         times, codes = (spikes.triggers[name].to_numpy() for name in ("time_s", "code"))
         text = "Digital events: value of the port."
-        nwb.add_acquisition(TimeSeries("triggers", data=codes, unit="n/a", timestamps=times, description=text))
+        nwb.add_acquisition(TimeSeries(name="triggers", data=codes, unit="n/a", timestamps=times, description=text))
 
 
 def _lost(spikes: Spikes) -> list[str]:
