@@ -23,6 +23,7 @@ from .units import Units
 from .waveforms import Waveforms
 from .workspace import Workspace
 
+FOLLOW_MS = 2000  # between looks at what another process has edited
 THEMES = {
     "light": {"palette": {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}}},
     "dark": {"palette": {"primary": {"main": "#7ab8ff"}, "secondary": {"main": "#4cc3a0"}}},
@@ -50,6 +51,11 @@ class App:
         self.workspace.param.watch(lambda *_: self._edited(), "edits")
         self.workspace.param.watch(self._said, "says")
         self.saved = pmui.Typography(object="", variant="caption", sx={"color": "inherit", "whiteSpace": "nowrap"})
+        self.take_over = pmui.Button(
+            label="Take over", size="small", color="warning", visible=False,
+            on_click=lambda _: self.workspace.take_over(),
+            description="Edit here; whoever edits the project now can then only look",
+        )  # fmt: skip
         self.sidebar, self.main = self._sidebar(), self._main()
         self._dialogs = [self.files.open_dialog, self.files.save_dialog, self.help.dialog]
 
@@ -74,6 +80,7 @@ class App:
             busy_indicator="linear",
             theme_config=THEMES,
         )
+        pn.state.add_periodic_callback(self.workspace.follow, FOLLOW_MS)
         page.param.watch(lambda event: self.workspace.param.update(dark=event.new), "dark_theme")
         self.workspace.dark = bool(page.dark_theme)
         return page
@@ -86,6 +93,7 @@ class App:
     def _header(self) -> pmui.Row:
         return pmui.Row(
             self.saved,
+            self.take_over,
             *(self._button(name, header=True) for name in ("undo", "redo")),
             pmui.IconButton(
                 icon="help_outline", description="Keys and gestures (?)", sx={"color": "inherit"},
@@ -161,6 +169,7 @@ class App:
         else:
             state = f"Saved {when:%H:%M:%S}" if when else "Saved"
         self.saved.object = f"{state} · {n:,} {'edit' if n == 1 else 'edits'}"
+        self.take_over.visible = project.path is not None and project.read_only
         self.history.refresh()
         self.units.refresh()
 

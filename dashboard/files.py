@@ -96,10 +96,16 @@ class Files(pn.viewable.Viewer):
             label=f"or drop files here (up to {UPLOAD_LIMIT_MB} MB)",
             multiple=True, max_total_file_size=f"{UPLOAD_LIMIT_MB}MB", sizing_mode="stretch_width",
         )  # fmt: skip
+        self.add = pmui.Button(
+            label="Add to the open project", variant="outlined", on_click=lambda _: self.add_chosen(),
+            description="Further experiments of the project that is open; nothing in it changes",
+        )  # fmt: skip
         self.drop.param.watch(self._dropped, "value")
         self.choices.param.watch(self._step, "value")
         self.open_dialog = pmui.Dialog(
-            pmui.Column(self.place, self.choices, self.drop, self.enter, sizing_mode="stretch_width"),
+            pmui.Column(
+                self.place, self.choices, self.drop, pmui.Row(self.enter, self.add), sizing_mode="stretch_width"
+            ),
             title="Open recordings or a project", width_option="md", close_on_click=True,
             show_close_button=True,
         )  # fmt: skip
@@ -151,16 +157,36 @@ class Files(pn.viewable.Viewer):
 
     def open_chosen(self) -> None:
         """Open what is chosen in the list."""
+        paths = self._chosen()
+        if paths:
+            self.open(paths)
+
+    def add_chosen(self) -> None:
+        """Add what is chosen to the open project, as further experiments."""
+        project, paths = self.workspace.project, self._chosen()
+        if not paths:
+            return
+        if project is None:
+            self.open(paths)
+            return
+        self.workspace.jobs.start(
+            "Adding",
+            lambda report, _: project.add(paths, report),
+            lambda names: self.workspace.say(f"Added {', '.join(names)}."),
+            self.workspace.complain,
+        )
+
+    def _chosen(self) -> list[Path]:
+        """Return the paths chosen in the list and close the dialogue; say so where there are none."""
         if not self.choices.value:
             self.workspace.say("Click one or more recordings, or one project, in the list first.")
-            return
+            return []
         self.open_dialog.open = False
         try:
-            paths = [self.folders.inside(path) for path in self.choices.value]
+            return [self.folders.inside(path) for path in self.choices.value]
         except FileError as error:
             self.workspace.complain(str(error))
-            return
-        self.open(paths)
+            return []
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open recordings or a project off the event loop; what is open stays until it succeeds."""

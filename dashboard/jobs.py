@@ -37,7 +37,8 @@ class Jobs(param.Parameterized):
     ) -> bool:
         """Run `work(report, cancel)` in a thread, then `done(result)` on the page's event loop.
 
-        Returns False, and starts nothing, while other work is under way. `failed` gets a sentence; after Cancel too.
+        Returns False, and starts nothing, while other work is under way. `failed` gets a sentence; after Cancel too:
+        `report` then raises, so that work which only reports can be stopped.
         """
         if self.running:
             failed(f"{self.title} is still running. Wait for it or cancel it first.")
@@ -67,6 +68,8 @@ class Jobs(param.Parameterized):
 
         def report(share: float, message: str) -> None:
             nonlocal last
+            if cancel.is_set():
+                raise Cancelled(f"{self.title}: cancelled.")
             now = time.monotonic()
             if now - last > 0.1:
                 last = now

@@ -56,9 +56,7 @@ class Navigator(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
-        names = [f"{number} · {name}" for number, name in enumerate(project.experiments)]
-        self.experiment.param.update(options=[EVERY_EXPERIMENT, *names], value=EVERY_EXPERIMENT, visible=len(names) > 1)
-        focus.param.watch(lambda *_: self.refresh(), ["shown", "channel", "unit", "hidden"])
+        focus.param.watch(lambda *_: self.refresh(), ["shown", "channel", "unit", "hidden", "experiment"])
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,6 +64,9 @@ class Navigator(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
+        names = [f"{number} · {name}" for number, name in enumerate(project.experiments)]
+        shown = EVERY_EXPERIMENT if focus.experiment is None else names[focus.experiment]
+        self.experiment.param.update(options=[EVERY_EXPERIMENT, *names], value=shown, visible=len(names) > 1)
         self.channels.param.update(rows=[self._channel_row(c) for c in project.channels()], current=str(focus.channel))
         if focus.channel is None:
             return

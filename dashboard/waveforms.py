@@ -118,7 +118,7 @@ class Waveforms(pn.viewable.Viewer):
         if focus is None or project is None or focus.channel is None or view is None:
             return None
         rows = np.asarray(project.rows(focus.channel, focus.experiment))
-        unit = project.unit[rows]
+        unit = project.unit_of(rows)
         visible = frozenset(int(u) for u in project.counts(focus.channel, focus.experiment)) - focus.hidden
         if focus.unit is not None:
             visible = frozenset({int(focus.unit)})

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.errors import NeuralSorterError, ProjectError
 from neuralsorter.focus import Focus
+from neuralsorter.importing import PART
 from neuralsorter.project import Project
 from neuralsorter.settings import settings
 from neuralsorter.spikes import Spikes
@@ -77,6 +78,19 @@ class Workspace(param.Parameterized):
             f"{held} {project.notice}".rstrip(),
             trouble=bool(project.notice),
         )
+
+    def follow(self) -> None:
+        """Take in what another process has edited, where this one only looks."""
+        if self.project is not None and self.project.read_only and self.project.path is not None:
+            attempt(self, self.project.refresh)
+
+    def take_over(self) -> None:
+        """Become the one who edits the project, or try again after a write failed."""
+        if self.project is not None:
+            attempt(self, self.project.take_over)
+            self._edited()
+            if not self.project.read_only:
+                self.say("This page edits the project now.")
 
     def _edited(self) -> None:
         self.edits += 1
@@ -163,7 +177,7 @@ def open_project(paths: Sequence[Path], projects_folder: Path, progress: Any = N
     if not place.exists():
         return Project.create(place, list(paths), progress=progress)
     project = Project.open(place)
-    known = set(project.experiments)
+    known = {Path(source.partition(PART)[0]).name for source in project.spikes.sources}
     missing = [path for path in paths if path.name not in known]
     if missing and not project.read_only:
         project.add(missing)

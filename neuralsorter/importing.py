@@ -14,6 +14,8 @@ from .store import Experiment, Progress
 
 Pair = tuple[int, int]
 
+PART = ", part "
+
 
 def recordings(files: Sequence[str | Path], like: Experiment | None, progress: Progress | None) -> Iterator[Spikes]:
     """Read files one by one, brought to the rate and window of `like`, else of the first."""
@@ -27,7 +29,15 @@ def recordings(files: Sequence[str | Path], like: Experiment | None, progress: P
         form = form or (spikes.sampling_rate, spikes.pre_samples, spikes.raw.shape[1:])
         if spikes.raw.shape[1:-1] != form[2][:-1]:
             raise DataError(f"{file} has waveforms of another number of channels. Make a project of its own of it.")
-        yield conform(spikes, form[0], pre_samples=form[1], n_samples=form[2][-1])
+        yield replace(
+            conform(spikes, form[0], pre_samples=form[1], n_samples=form[2][-1]), sources=sources_of(file, spikes)
+        )
+
+
+def sources_of(file: str | Path, spikes: Spikes) -> tuple[str, ...]:
+    """Return what each experiment of a file is called: the file itself, or its parts."""
+    count = int(spikes.experiment.max(initial=0)) + 1
+    return (str(file),) if count == 1 else tuple(f"{file}{PART}{number + 1}" for number in range(count))
 
 
 def part_of(progress: Progress | None, low: float, high: float) -> Progress | None:

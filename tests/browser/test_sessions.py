@@ -96,3 +96,23 @@ def test_a_tab_that_was_offline_goes_on_where_it_was(
     tab.press("Control+z")
     tab.wait_until(lambda: _count_of_unit_2(tab) == "", timeout_s=60)
     assert n
+
+
+def test_a_second_server_only_looks_until_it_takes_over(
+    serve: Callable[..., Server], open_tab: Callable[..., Tab], recording: Path
+) -> None:
+    first = open_tab(serve(recording))
+    first.wait_for("waveforms drawn", timeout_s=90)
+    second = open_tab(serve(recording))
+    second.wait_for("Watch only", timeout_s=90)
+    second.press("a")
+    second.wait_until(lambda: second.selected() > 0)
+    second.press("Alt+2")
+    second.wait_until(lambda: "looking only" in second.said() or "look" in second.said())
+    n = _send_some_to_unit_2(first)
+    second.press("Control+ArrowDown")
+    second.wait_until(lambda: _count_of_unit_2(second) == n)
+    second.page.get_by_text("Take over").click()
+    second.wait_until(lambda: "edits the project now" in second.said())
+    second.press("Control+z")
+    second.wait_until(lambda: _count_of_unit_2(second) == "")

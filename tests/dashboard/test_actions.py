@@ -113,3 +113,17 @@ def test_actions_before_anything_is_open_only_say_what_to_do(tmp_path: Path) -> 
             app.act(name)
     assert app.workspace.project is None
     app.close()
+
+
+def test_adding_a_file_leaves_what_is_open_as_it_is(app: object, tmp_path: Path) -> None:
+    project, navigator = app.workspace.project, app.navigator  # type: ignore[attr-defined]
+    app.act("select all")  # type: ignore[attr-defined]
+    app.act("send to 4")  # type: ignore[attr-defined]
+    before = project.unit.copy()
+    path = tmp_path / "second.npz"
+    ns.save(project.spikes.take(np.arange(10)), path)
+    project.add([path])
+    np.testing.assert_array_equal(project.unit[: len(before)], before)
+    assert len(project) == 100
+    assert "1 · second.npz" in navigator.experiment.options
+    assert navigator.experiment.visible
