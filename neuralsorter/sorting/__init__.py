@@ -13,14 +13,31 @@ from neuralsorter.errors import DataError, PluginError
 from neuralsorter.plugins import Sorter
 from neuralsorter.spikes import NOISE, Spikes
 
-from .channel import sort_channel
+from .channel import sort_channel, stability
 from .result import SortResult
-from .sorters import AutoencoderGmm
+from .sorters import AutoencoderGmm, Hdbscan, IsoSplit, PcaGmm
+from .suggestions import match_units, merge_suggestions, split_suggestions
 
-BUNDLED: dict[str, type[Sorter]] = {"autoencoder_gmm": AutoencoderGmm}
+BUNDLED: dict[str, type[Sorter]] = {
+    "autoencoder_gmm": AutoencoderGmm,
+    "pca_gmm": PcaGmm,
+    "isosplit6": IsoSplit,
+    "hdbscan": Hdbscan,
+}
 DEFAULT = "autoencoder_gmm"
 
-__all__ = ["BUNDLED", "DEFAULT", "AutoencoderGmm", "SortResult", "sort", "sort_channel"]
+__all__ = [
+    "BUNDLED",
+    "DEFAULT",
+    "AutoencoderGmm",
+    "SortResult",
+    "match_units",
+    "merge_suggestions",
+    "sort",
+    "sort_channel",
+    "split_suggestions",
+    "stability",
+]
 
 _BETWEEN_FILES_S = (
     1000.0  # between two experiments or clock restarts of a channel: nothing is close in time across them

@@ -25,6 +25,7 @@ _OUTLIER_P = 1e-4
 _FINAL_AXES = 30  # principal axes in which the final units are told apart
 _MOST_AXES = 12
 _THRESHOLD, _FAINT = 0.02, 1.5  # the quantile of heights that is about the threshold; heights below so many times it
+_LEAST_MUA = 20
 _LONE = 3.0  # times the median distance to the fifth neighbour
 _LONE_ROUNDS = 3
 _LONE_FEW = 0.005
@@ -38,7 +39,7 @@ def sort_channel(
     pre_samples: int,
     seed: int = 0,
     recipe: Recipe | None = None,
-    learn_from: int = 10_000,
+    learn_from: int = 5000,
     cancel: threading.Event | None = None,
 ) -> SortResult:
     """Sort the events of one channel.
@@ -68,15 +69,17 @@ def sort_channel(
     if n < 2:
         return SortResult.single(n)
     align = Alignment.of(waveforms.shape[-1], sampling_rate, pre_samples)
-    waves = align(fill(waveforms[_spread(times_s, learn_from)]))
+    rows = _spread(times_s, learn_from)
+    waves = align(fill(waveforms[rows]))
     if not np.ptp(waves, axis=0).any():
         return SortResult.single(n)
     trace = Trace()
     height = np.abs(waves.reshape(len(waves), -1, align.count)[..., align.before]).max(axis=1)
     company = _in_company(waves, recipe, seed)
-    waves, faint = waves[company], height[company] < _FAINT * np.quantile(height, _THRESHOLD)
-    labels = split(waves, faint, recipe, seed, trace, lambda: check(cancel))
-    units = _Units(waves, labels, faint, recipe, trace)
+    faint_below = _FAINT * float(np.quantile(height, _THRESHOLD))
+    waves, height = waves[company], height[company]
+    labels = split(waves, height < faint_below, recipe, seed, trace, lambda: check(cancel))
+    units = _Units(waves, labels, height, faint_below, times_s[rows[company]], recipe, trace)
     return units.assign(waveforms, align, trace, cancel)
 
 
@@ -99,6 +102,24 @@ def _in_company(waves: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.bo
     return kept
 
 
+def stability(
+    result: SortResult,
+    waveforms: NDArray[Any],
+    times_s: NDArray[Any],
+    sampling_rate: float,
+    pre_samples: int,
+    seed: int = 1,
+    recipe: Recipe | None = None,
+) -> NDArray[np.float64]:
+    """Return how well each unit of `result` is found again with another seed, (n_units,): best F1, 0..1."""
+    again = sort_channel(waveforms, times_s, sampling_rate, pre_samples, seed, recipe).labels
+    k, other = result.n_units, int(again.max(initial=-1)) + 1
+    both = np.zeros((k, other))
+    np.add.at(both, (result.labels, again), 1)
+    size = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True)
+    return np.asarray((2 * both / np.maximum(size, 1)).max(axis=1, initial=0.0), np.float64)
+
+
 def _spread(times_s: NDArray[Any], most: int) -> NDArray[np.int64]:
     """Return at most `most` rows evenly spread over time, in time order."""
     order = np.argsort(times_s, kind="stable")
@@ -107,15 +128,32 @@ def _spread(times_s: NDArray[Any], most: int) -> NDArray[np.int64]:
     return order[np.linspace(0, len(order) - 1, most).astype(np.int64)]
 
 
+def _piles_up(height: NDArray[Any], faint_below: float) -> bool:
+    """Say whether events pile up at the threshold, as those of many distant cells do and those of one cell do not."""
+    if len(height) < _LEAST_MUA:
+        return False
+    low, middle, high = np.quantile(height, (0.02, 0.5, 0.98))
+    return bool((height < faint_below).mean() > 0.7 and middle - low < 0.5 * (high - middle))
+
+
 class _Units:
     """Final units, each a Gaussian along the axes that tell all apart, and the distance at which events stray."""
 
     def __init__(
-        self, waves: NDArray[Any], labels: NDArray[Any], faint: NDArray[Any], recipe: Recipe, trace: Trace
+        self,
+        waves: NDArray[Any],
+        labels: NDArray[Any],
+        height: NDArray[Any],
+        faint_below: float,
+        times_s: NDArray[Any],
+        recipe: Recipe,
+        trace: Trace,
     ) -> None:
         self.centre, self.axes = principal_axes(waves, _FINAL_AXES)
         points = (waves - self.centre) @ self.axes
-        labels, merges = merge_parts(points, labels, recipe.alpha, faint, recipe.alpha_faint)
+        labels, merges = merge_parts(
+            points, labels, recipe.alpha, height < faint_below, recipe.alpha_faint, times_s=times_s
+        )
         trace.merges += merges
         self.lines = discriminant_axes(points, labels, _MOST_AXES)
         along = points @ self.lines
@@ -128,6 +166,7 @@ class _Units:
             ]
         )
         rest = points - self.means[given]
+        self.mua = np.array([_piles_up(height[given == c], faint_below) for c in range(len(self.mixture))])
         self.root = inverse_root(rest.T @ rest / len(rest))
         distance = np.square(rest @ self.root).sum(axis=1)
         dof = points.shape[1]
@@ -163,7 +202,7 @@ class _Units:
             certainty=posterior[np.arange(n), labels],
             expected_false_positives=positives,
             expected_false_negatives=negatives,
-            mua=np.zeros(len(order), bool),
+            mua=self.mua[order],
             bic=trace.bic,
             merges=trace.merges,
             latent=latent,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import diptest
+from . import diptest, timing
 
 _SHRINKAGE = 1e-3
 _MOST_TESTED = 3000
@@ -59,6 +59,10 @@ def gap(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
     return diptest.p_value(diptest.dip(window), len(window)), distance
 
 
+def _strictness(times_s: NDArray[Any], labels: NDArray[Any], first: int, second: int) -> float:
+    return timing.strictness(times_s[labels == first], times_s[labels == second], timing.dead_time(times_s))
+
+
 def _project(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """Return all points along Fisher's line, `first` lower, and the distance of the means in deviations."""
     d = first.shape[1]
@@ -80,6 +84,7 @@ def merge_parts(
     faint: NDArray[Any],
     alpha_faint: float,
     least: int = 8,
+    times_s: NDArray[Any] | None = None,
 ) -> tuple[NDArray[np.int64], list[Merge]]:
     """Merge, most unimodal pair first, while some pair of groups has no gap (p > `alpha`) between them.
 
@@ -96,6 +101,8 @@ def merge_parts(
         The same for two groups of mostly faint events.
     least : int
         Groups smaller than this join the nearest.
+    times_s : ndarray, (n,), optional
+        Where known, coincidences within the refractory time make a merge harder, their absence easier.
 
     Returns
     -------
@@ -105,6 +112,7 @@ def merge_parts(
     labels = labels.copy()
     merges: list[Merge] = []
     known: dict[tuple[int, int], tuple[float, float]] = {}
+    strict: dict[tuple[int, int], float] = {}
     while True:
         groups, counts = np.unique(labels, return_counts=True)
         if len(groups) < 2:
@@ -117,8 +125,9 @@ def merge_parts(
                     known[a, b] = gap(points[labels == a], points[labels == b])
                     if min(size, counts[i]) < least:
                         known[a, b] = (1.0, known[a, b][1])
+                    strict[a, b] = 1.0 if times_s is None else _strictness(times_s, labels, a, b)
                 p, distance = known[a, b]
-                excess = p / (alpha_faint if is_faint[a] and is_faint[b] else alpha)
+                excess = p / ((alpha_faint if is_faint[a] and is_faint[b] else alpha) * strict[a, b])
                 if best is None or (excess, -distance) > best[:2]:
                     best = (excess, -distance, a, b)
         assert best is not None  # noqa: S101 - two groups make one pair
