@@ -31,6 +31,8 @@ class Action:
 def act(name: str, workspace: Workspace, waveforms: Waveforms) -> None:
     """Do one action by name; a problem becomes a sentence on the page."""
     try:
+        if name not in LOOKING:
+            workspace.moment = None
         ACTIONS[name].run(workspace, waveforms)
     except NeuralSorterError as error:
         workspace.complain(str(error))
@@ -181,4 +183,9 @@ _TABLE = (
     Action("lock unit", "Lock or unlock the shown unit", _lock),
     Action("help", "Show keys and gestures", lambda workspace, _: workspace.param.trigger("help_wanted")),
 )
+# What leaves the page where it is while an earlier moment is looked at.
+LOOKING = {
+    "previous channel", "next channel", "previous unit", "next unit", "reset view", "pan", "noise on or off",
+    "next shading", "next alignment", "help", "cancel",
+}  # fmt: skip
 ACTIONS = {action.name: action for action in _TABLE}

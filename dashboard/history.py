@@ -26,10 +26,19 @@ class History(pn.viewable.Viewer):
             sizing_mode="stretch_width", pagination="local", page_size=200, theme="simple",
             text_align={"events": "right", "#": "right"},
         )  # fmt: skip
+        small = {"size": "small", "variant": "outlined"}
+        self.look = pmui.Button(label="Look at this moment", on_click=lambda _: self._look(self._chosen()), **small)
+        self.now = pmui.Button(label="Back to now", on_click=lambda _: self._look(None), **small)
         self.undo_one = pmui.Button(label="Undo this action", size="small", on_click=lambda _: self._undo_one())
         self.go = pmui.Button(label="Return to this moment", size="small", on_click=lambda _: self._go())
         self._pane = pmui.Column(
-            pmui.Row(self.undo_one, self.go, pmui.Typography(object="Click a line first. Both can be undone.")),
+            pmui.Row(
+                self.look,
+                self.now,
+                self.undo_one,
+                self.go,
+                pmui.Typography(object="Click a line first. Everything here can be undone."),
+            ),
             self.table,
             sizing_mode="stretch_width",
         )
@@ -53,6 +62,12 @@ class History(pn.viewable.Viewer):
             self.workspace.say("Click a line of the history first.")
             return None
         return int(self.table.value.iloc[self.table.selection[0]]["#"])
+
+    def _look(self, number: int | None) -> None:
+        """Let the main screen show the units as they were, without changing anything."""
+        self.workspace.moment = number
+        self.workspace.say("The main screen shows the present." if number is None else
+                           f"The main screen shows the units as they were after action {number}.")  # fmt: skip
 
     def _undo_one(self) -> None:
         chosen, project = self._chosen(), self.workspace.project

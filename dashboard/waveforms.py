@@ -65,7 +65,7 @@ class Waveforms(pn.viewable.Viewer):
             self.toolbar, self.empty, self.plot, self.status, self.message, sizing_mode="stretch_both", margin=0
         )
         workspace.param.watch(lambda *_: self._opened(), "focus")
-        workspace.param.watch(lambda *_: self.refresh(), ["dark", "pixel_ratio"])
+        workspace.param.watch(lambda *_: self.refresh(), ["dark", "pixel_ratio", "moment"])
         self.param.watch(lambda *_: self.refresh(), "shading")
         self.param.watch(lambda *_: self.reset_view(), "alignment")
 
@@ -118,8 +118,10 @@ class Waveforms(pn.viewable.Viewer):
         if focus is None or project is None or focus.channel is None or view is None:
             return None
         rows = np.asarray(project.rows(focus.channel, focus.experiment))
-        unit = project.unit_of(rows)
-        visible = frozenset(int(u) for u in project.counts(focus.channel, focus.experiment)) - focus.hidden
+        moment = self.workspace.moment
+        unit = project.unit_of(rows) if moment is None else project.unit_at(moment)[rows]
+        present = project.counts(focus.channel, focus.experiment) if moment is None else np.unique(unit)
+        visible = frozenset(int(u) for u in present) - focus.hidden
         if focus.unit is not None:
             visible = frozenset({int(focus.unit)})
         return Scene(project, int(focus.channel), focus.experiment, self.alignment, rows, unit, visible,
@@ -205,13 +207,17 @@ class Waveforms(pn.viewable.Viewer):
         total = len(scene.rows)
         self.status.object = (
             f"{painted.n_drawn:,} of {total:,} waveforms drawn{how} · **{len(scene.selected):,} selected**"
-            f" · channel {scene.channel}"
+            f" · channel {scene.channel}{self._when()}"
         )
 
         if self._summary is not None:
             earlier, summary = self._summary
             if scene.block == earlier.block and (scene.visible, scene.dark) != (earlier.visible, earlier.dark):
                 self._summarised(scene, summary)
+
+    def _when(self) -> str:
+        moment = self.workspace.moment
+        return "" if moment is None else f" · as it was after action {moment}: any edit returns to now"
 
     def _summarised(self, scene: Scene, summary: Summary) -> None:
         self._summary = scene, summary

@@ -29,6 +29,7 @@ class Workspace(param.Parameterized):
 
     project = param.ClassSelector(class_=Project, doc="The open project, None before anything is opened.")
     focus = param.ClassSelector(class_=Focus, doc="What this tab shows and has selected.")
+    moment = param.Integer(default=None, allow_None=True, doc="Action of the history looked back at; None is now.")
     edits = param.Integer(default=0, doc="Raised with every edit of the project, whichever tab made it.")
     probability = param.Array(default=None, allow_None=True, doc="P(spike) per row, NaN where not computed; or None.")
     threshold = param.Number(default=0.5, bounds=(0, 1), doc="Events below it are noise to the cleaner.")
@@ -70,7 +71,7 @@ class Workspace(param.Parameterized):
             project.param.watch(lambda event: on_page(self._document, lambda: self._failed(event.new)), "failure"),
         ]
         focus.param.watch(lambda *_: self.remember(), ["experiment", "channel", "unit"])
-        self.param.update(project=project, focus=focus, probability=None, edits=self.edits + 1)
+        self.param.update(project=project, focus=focus, probability=None, moment=None, edits=self.edits + 1)
         noun = "experiment" if len(project.experiments) == 1 else "experiments"
         held = f" Watch only: {project.holder or 'the folder cannot be written'}." if project.read_only else ""
         self.say(

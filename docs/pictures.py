@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import sync_playwright
+
+import neuralsorter as ns
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
+MULTI_UNIT = 100
 SIZE = {"width": 1400, "height": 880}
 
 
@@ -27,6 +33,7 @@ def driver() -> Any:
 def main() -> None:
     """Take every picture."""
     IMAGES.mkdir(exist_ok=True)
+    million()
     drive = driver()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox"])  # noqa: SLF001
@@ -72,6 +79,28 @@ def through_the_demo(tab: Any) -> None:
     tab.page.get_by_role("tab", name="Evidence").click()
     tab.page.locator("[aria-label*='theme' i]").first.click()
     take(tab, "dark", 3000)
+
+
+def million() -> None:
+    """Draw the first 100, 1,000 and 1,000,000 waveforms of one channel side by side."""
+    sys.path.insert(0, str(ROOT))
+    from dashboard.shading import shade
+
+    source = ns.simulate(n_channels=1, duration_s=600.0, seed=11)
+    rng = np.random.default_rng(11)
+    rows = rng.integers(0, len(source.spikes), 1_000_000)
+    waves = source.spikes.waveforms[rows] + rng.normal(0, 2, (len(rows), 1)).astype(np.float32)
+    unit = np.where(source.truth_unit[rows] == MULTI_UNIT, 9, source.truth_unit[rows])
+    low, high = np.percentile(waves[:20_000], [0.6, 99.4]) * 1.3
+    panels = []
+    for n in (100, 1000, 1_000_000):
+        d = ns.density(waves[:n], unit[:n], 460, 420, y_range=(float(low), float(high)))
+        rgba = shade(dict(zip(d.units.tolist(), d.counts, strict=True)), (420, 460))[::-1]
+        page = np.full((420, 480, 3), 255, np.uint8)
+        opacity = rgba[..., 3:] / 255
+        page[:, :460] = (rgba[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+        panels.append(page)
+    Image.fromarray(np.concatenate(panels, axis=1)).save(IMAGES / "million.png")
 
 
 def take(tab: Any, name: str, settle_ms: int = 2000) -> None:

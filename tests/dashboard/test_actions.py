@@ -127,3 +127,17 @@ def test_adding_a_file_leaves_what_is_open_as_it_is(app: object, tmp_path: Path)
     assert len(project) == 100
     assert "1 · second.npz" in navigator.experiment.options
     assert navigator.experiment.visible
+
+
+def test_looking_at_an_earlier_moment_changes_nothing_and_an_edit_returns_to_now(app: object) -> None:
+    workspace = app.workspace  # type: ignore[attr-defined]
+    project = workspace.project
+    app.act("select all")  # type: ignore[attr-defined]
+    app.act("send to 4")  # type: ignore[attr-defined]
+    app._tab_changed(2)  # type: ignore[attr-defined]
+    app.history.table.selection = [len(app.history.table.value) - 1]  # type: ignore[attr-defined]
+    app.history.look.clicks += 1  # type: ignore[attr-defined]
+    assert workspace.moment == 1
+    assert project.counts(3) == {4: 30}
+    app.act("undo")  # type: ignore[attr-defined]
+    assert workspace.moment is None
