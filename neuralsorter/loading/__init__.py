@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,11 @@ def suffixes() -> dict[str, str]:
 def parse(path: str) -> tuple[Spikes, list[str]]:
     """Read one file with whatever loader fits, in this process: what the worker runs. Return events and remarks."""
     file = Path(path)
-    choices = _loaders_for(file)
+    return _first_of(_loaders_for(file), file)
+
+
+def _first_of(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list[str]]:
+    """Read with the first loader that can."""
     errors = []
     for loader in choices:
         try:
@@ -143,7 +148,7 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
     path = path.absolute()
     own = next((loader for loader in _OWN if path.suffix.lower() in loader.suffixes), None)
     if own and not _users_loaders():
-        return parse(str(path))
+        return _first_of([own], path)
     read: tuple[Spikes, list[str]] = workers.call(
         "neuralsorter.loading:parse",
         str(path),
@@ -157,9 +162,12 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
 
 def _users_loaders() -> bool:
     """Tell whether loaders of others are installed, without running their code."""
-    return any((user_folder() / "loaders").glob("[!_]*.py")) or bool(
-        importlib.metadata.entry_points(group="neuralsorter.loaders")
-    )
+    return any((user_folder() / "loaders").glob("[!_]*.py")) or _installed_loaders()
+
+
+@cache
+def _installed_loaders() -> bool:
+    return bool(importlib.metadata.entry_points(group="neuralsorter.loaders"))
 
 
 def _loaders_for(path: Path) -> Sequence[type[Loader]]:

@@ -118,7 +118,7 @@ def _merge(
 def _split(
     path: Path, entry: dict[str, Any], rows: dict[tuple[int, int], Any], unit: np.ndarray[Any, Any], spikes: Spikes
 ) -> None:
-    """Keep the number for the first part, give the others fresh ones."""
+    """Let the first part keep the number, give the others fresh ones."""
     pair = _pair(path, entry.get("unit_id"), rows)
     own = rows[pair]
     try:
@@ -131,6 +131,6 @@ def _split(
     except (KeyError, ValueError, IndexError, TypeError):
         raise LoadError(path, f"splits unit {entry.get('unit_id')!r} by indices it does not have", _REMEDY) from None
     highest = int(max(unit[spikes.channel == pair[0]].max(), spikes.unit[spikes.channel == pair[0]].max()))
-    for number in np.unique(part)[1:]:
+    for number in np.unique(part)[1:]:  # the lowest part present keeps the number
         highest += 1
         unit[own[part == number]] = highest

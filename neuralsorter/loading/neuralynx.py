@@ -39,7 +39,7 @@ class NeuralynxLoader(Loader):
              ("samples", "<i2", (_N_SAMPLES, width))]
         )  # fmt: skip
         content = path.read_bytes()
-        header = content[:_HEADER_BYTES].decode("latin-1")
+        header = content[:_HEADER_BYTES].decode("latin-1").replace("\0", "\n")
         if len(content) < _HEADER_BYTES or not header.lstrip().startswith("#"):
             raise LoadError(path, f"does not start with the {_HEADER_BYTES} bytes of a Neuralynx header", _COPY)
         n, over = divmod(len(content) - _HEADER_BYTES, record.itemsize)

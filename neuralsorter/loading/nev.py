@@ -111,7 +111,7 @@ def read_packets(path: Path, header: Header) -> NDArray[Any]:
         raise LoadError(path, f"is cut off: it ends at {place} and needs {header.packet_bytes} bytes", remedy)
     if not n:
         return np.zeros(0, header.packet)
-    return np.memmap(path, header.packet, "r", header.header_bytes, (n,))
+    return np.asarray(np.memmap(path, header.packet, "r", header.header_bytes, (n,)))
 
 
 def is_spike(packets: NDArray[Any]) -> NDArray[np.bool_]:
@@ -195,8 +195,11 @@ def _waveforms(
     width = _of_electrodes(channel, header, "width", 0)
     widths = np.where(width > 0, width, size // sample_bytes)
     n_samples = int(min(widths.max(), size // sample_bytes.max())) if len(rows) else size // 2
-    scales = np.unique(nv_per_bit)
     data = packets["data"]
+    if (sample_bytes == 2).all():
+        raw = np.ascontiguousarray(data[:, : 2 * n_samples]).view("<i2")
+        raw = raw if len(rows) == len(raw) else raw[rows]
+        return _scaled(raw, nv_per_bit)
     raw = np.zeros((len(rows), n_samples), np.int16)
     for n_bytes in np.unique(sample_bytes):
         of_size = sample_bytes == n_bytes
@@ -205,6 +208,11 @@ def _waveforms(
             raise LoadError(path, what, "Export the file again with 16-bit waveforms")
         chosen = np.ascontiguousarray(data[rows[of_size], : n_samples * n_bytes])
         raw[of_size] = chosen.view(f"<i{n_bytes}")
+    return _scaled(raw, nv_per_bit)
+
+
+def _scaled(raw: NDArray[Any], nv_per_bit: NDArray[np.int64]) -> tuple[NDArray[Any], float]:
+    scales = np.unique(nv_per_bit)
     if len(scales) <= 1:
         return raw, float(scales[0]) / 1000 if len(scales) else 0.25
     return (raw * (nv_per_bit[:, None] / 1000)).astype(np.float32), 1.0

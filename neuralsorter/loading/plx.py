@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,8 +20,10 @@ FILE_BYTES, CHANNEL_BYTES, EVENT_BYTES, SLOW_BYTES = 7504, 1020, 296, 296
 SPIKE, EVENT, SLOW = 1, 4, 5
 UNSORTED = 0
 
-# Type, upper byte of the time, time, channel, unit, waveforms, words per waveform.
-BLOCK = struct.Struct("<hHIhhhh")
+BLOCK = np.dtype(
+    [("kind", "<i2"), ("upper", "<u2"), ("time", "<u4"), ("channel", "<i2"), ("unit", "<i2"), ("waves", "<i2"),
+     ("words", "<i2")]
+)  # fmt: skip
 FILE = np.dtype(
     {
         "names": [
@@ -43,6 +44,7 @@ CHANNEL = np.dtype(
         "itemsize": CHANNEL_BYTES,
     }
 )
+_FIRST_WINDOW, _LARGEST_WINDOW = 16, 1 << 16  # blocks looked at together
 _COPY = "The file is damaged: copy it again from where it was recorded"
 
 
@@ -56,13 +58,13 @@ class PlxLoader(Loader):
         content = path.read_bytes()
         header, channels, start = _headers(path, content)
         spikes, events = _blocks(path, content, start)
-        if not spikes:
+        if not len(spikes):
             return _empty(path, header)
-        time, channel, unit, place, words = (np.array(column, np.int64) for column in zip(*spikes, strict=True))
+        time, channel, unit, place, words = spikes.T
         n_samples = int(words[0])
         if (words != n_samples).any() or not n_samples:
             raise LoadError(path, "has waveforms of different lengths", "Export each length to a file of its own")
-        raw = np.frombuffer(content, np.uint8)[place[:, None] + np.arange(2 * n_samples)].view("<i2")
+        raw = _waveforms(content, place, n_samples)
         uv, threshold = _scales(path, header, channels)
         unknown = np.setdiff1d(channel, list(uv))
         if len(unknown):
@@ -100,22 +102,47 @@ def _headers(path: Path, content: bytes) -> tuple[Any, NDArray[Any], int]:
     return header, np.frombuffer(content, CHANNEL, counts[0], FILE_BYTES), start
 
 
-def _blocks(path: Path, content: bytes, at: int) -> tuple[list[Any], list[Any]]:
-    """Walk through the data blocks; return those of spikes and of events."""
-    spikes, events, size = [], [], len(content)
+def _blocks(path: Path, content: bytes, at: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Walk through the data blocks; return [time, channel, unit, place, words] of spikes, and of events.
+
+    Blocks of one size often follow each other: those are taken together.
+    """
+    taken: dict[int, list[NDArray[np.int64]]] = {SPIKE: [], EVENT: [], SLOW: []}
+    size, window = len(content), _FIRST_WINDOW
     while at < size:
-        if at + BLOCK.size > size:
+        if at + BLOCK.itemsize > size:
             raise LoadError(path, f"is cut off at byte {size}, inside the block header at byte {at}", _COPY)
-        kind, upper, time, channel, unit, n_waves, n_words = BLOCK.unpack_from(content, at)
-        end = at + BLOCK.size + 2 * n_waves * n_words
-        if kind not in {SPIKE, EVENT, SLOW} or n_waves < 0 or n_words < 0 or end > size:
+        first = np.frombuffer(content, BLOCK, 1, at)[0]
+        kind, waves, words = int(first["kind"]), int(first["waves"]), int(first["words"])
+        length = BLOCK.itemsize + 2 * waves * words
+        if kind not in taken or waves < 0 or words < 0 or at + length > size:
             raise LoadError(path, f"has a damaged or cut-off block at byte {at} of {size}", _COPY)
-        if kind == SPIKE and n_waves:
-            spikes.append(((upper << 32) + time, channel, unit, at + BLOCK.size, n_waves * n_words))
-        elif kind == EVENT:
-            events.append(((upper << 32) + time, channel, unit))
-        at = end
-    return spikes, events
+        count = min((size - at) // length, window)
+        run = np.ndarray(count, BLOCK, content, at, length)
+        alike = (run["kind"] == kind) & (run["waves"] == waves) & (run["words"] == words)
+        n = count if alike.all() else int(alike.argmin())
+        run = run[:n]
+        time = run["upper"].astype(np.int64) * 2**32 + run["time"]
+        place = at + BLOCK.itemsize + length * np.arange(n)
+        rows = [time, run["channel"], run["unit"], place, np.full(n, waves * words)]
+        if kind != SPIKE or waves:
+            taken[kind].append(np.stack(rows, axis=1).astype(np.int64))
+        at += n * length
+        window = min(window * 4, _LARGEST_WINDOW) if n == count else _FIRST_WINDOW
+    none = np.zeros((0, 5), np.int64)
+    return np.concatenate([none, *taken[SPIKE]]), np.concatenate([none, *taken[EVENT]])
+
+
+def _waveforms(content: bytes, place: NDArray[np.int64], n_samples: int) -> NDArray[np.int16]:
+    """Return the samples at each place, (n_spikes, n_samples), copied by stretches of even spacing."""
+    raw = np.empty((len(place), n_samples), "<i2")
+    step = np.diff(place)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(step)) + 2, [len(place)]])
+    for first, last in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        if first < last:
+            stride = int(step[first]) if last - first > 1 else 0
+            raw[first:last] = np.ndarray((last - first, n_samples), "<i2", content, int(place[first]), (stride, 2))
+    return raw
 
 
 def _scales(path: Path, header: Any, channels: NDArray[Any]) -> tuple[dict[int, float], dict[int, float]]:
@@ -139,10 +166,9 @@ def _table(present: NDArray[np.int32], threshold: dict[int, float]) -> pd.DataFr
     return pd.DataFrame({"id": present.astype(np.int64), "x_um": np.nan, "y_um": np.nan, "threshold_uv": uv})
 
 
-def _triggers(events: list[Any], clock_hz: float) -> pd.DataFrame:
+def _triggers(events: NDArray[np.int64], clock_hz: float) -> pd.DataFrame:
     """Return event blocks: the channel says which line, the unit its value (strobed words)."""
-    table = np.array(events, np.int64).reshape(-1, 3)
-    return pd.DataFrame({"time_s": table[:, 0] / clock_hz, "code": table[:, 2], "line": table[:, 1]})
+    return pd.DataFrame({"time_s": events[:, 0] / clock_hz, "code": events[:, 2], "line": events[:, 1]})
 
 
 def _empty(path: Path, header: Any) -> Spikes:

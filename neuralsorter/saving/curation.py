@@ -29,7 +29,7 @@ def write_curation(spikes: Spikes, file: IO[bytes]) -> list[str]:
             labelled.append({"unit_id": unit_id(channel, unit), "labels": {"text": [label]}})
     definitions = {"quality": {"label_options": list(QUALITIES), "exclusive": True}}
     if free:
-        definitions["text"] = {"label_options": sorted(free), "exclusive": True}
+        definitions["text"] = {"label_options": [*sorted(free), "other"], "exclusive": True}  # two or more
     content = {
         "format_version": "2",
         "unit_ids": [unit_id(*pair) for pair in pairs],

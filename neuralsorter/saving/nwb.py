@@ -22,15 +22,18 @@ OWN_COLUMNS = {
     "segment": "Number of clock restarts before these spikes.",
 }
 ROW = "row"
+_ELECTRODE_COLUMNS = {"x_um": "rel_x", "y_um": "rel_y", "threshold_uv": "threshold_uv"}
 
 
 def write_nwb(spikes: Spikes, file: IO[bytes]) -> list[str]:
     """Write units with spike times, waveforms (V), electrodes and quality; one row per unit, experiment and segment."""
     import h5py
     from pynwb import NWBHDF5IO, NWBFile
+    from pynwb.file import Subject
 
     digest = hashlib.sha256(spikes.times_s.tobytes() + spikes.raw.tobytes() + spikes.unit.tobytes()).hexdigest()
     nwb = NWBFile("Spike waveforms, sorted and curated.", digest[:32], _UNKNOWN_START)
+    nwb.subject = Subject(subject_id="unknown", sex="U", species="unknown", age="P0D/", description="unknown")
     electrodes = _add_electrodes(nwb, spikes)
     if len(spikes):
         nwb.units = _units(nwb, spikes, electrodes)
@@ -45,22 +48,19 @@ def _add_electrodes(nwb: Any, spikes: Spikes) -> dict[int, int]:
     device = nwb.create_device("recording system", description="unknown")
     group = nwb.create_electrode_group("electrodes", description="electrodes", location="unknown", device=device)
     nwb.add_electrode_column("channel", "Electrode number in the recording.")
-    nwb.add_electrode_column("threshold_uv", "Threshold of the event detector in microvolt.")
-    known = spikes.channels.drop_duplicates("id").set_index("id")
+    known = spikes.channels.drop_duplicates("id").set_index("id").dropna(axis="columns", how="all")
+    if "threshold_uv" in known:
+        nwb.add_electrode_column("threshold_uv", "Threshold of the event detector in microvolt.")
     width = spikes.raw.shape[1] if spikes.raw.ndim == 3 else 1
     rows: dict[int, int] = {}
     for number in np.unique(spikes.channel).tolist():
         told = known.loc[number] if number in known.index else pd.Series(dtype=np.float64)
         rows[number] = len(rows) * width
         for _ in range(width):
-            nwb.add_electrode(
-                rel_x=float(told.get("x_um", np.nan)),
-                rel_y=float(told.get("y_um", np.nan)),
-                location="unknown",
-                group=group,
-                channel=number,
-                threshold_uv=float(told.get("threshold_uv", np.nan)),
-            )
+            more = {
+                _ELECTRODE_COLUMNS[name]: float(told.get(name, np.nan)) for name in known if name in _ELECTRODE_COLUMNS
+            }
+            nwb.add_electrode(location="unknown", group=group, channel=number, **more)
     return rows
 
 
@@ -117,6 +117,7 @@ def _units(nwb: Any, spikes: Spikes, electrodes: dict[int, int]) -> Any:
         colnames=["spike_times", "waveforms", ROW, "old_unit", "electrodes", "quality", *OWN_COLUMNS],
         waveform_rate=float(spikes.sampling_rate),
         waveform_unit="volts",
+        resolution=1 / spikes.sampling_rate,
         waveform_time_before_peak_in_ms=spikes.pre_samples * 1000 / spikes.sampling_rate,
         electrode_table=nwb.electrodes,
     )

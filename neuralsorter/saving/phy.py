@@ -51,8 +51,9 @@ def write_phy(spikes: Spikes, folder: Path) -> list[str]:
         "whitening_mat_inv": np.eye(len(channels)),
         "similar_templates": np.eye(len(pairs), dtype=np.float32),
         "_phy_spikes_subset.spikes": np.arange(len(order), dtype=np.int64),
-        "_phy_spikes_subset.waveforms": waveforms[:, :, None].astype(np.float32),
-        "_phy_spikes_subset.channels": channel[:, None].astype(np.int32),
+        # phy drops an axis of length 1: a second channel, -1 for none, keeps it.
+        "_phy_spikes_subset.waveforms": np.stack([waveforms, np.zeros_like(waveforms)], axis=2).astype(np.float32),
+        "_phy_spikes_subset.channels": np.stack([channel, np.full_like(channel, -1)], axis=1).astype(np.int32),
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +34,9 @@ def recordings(draw: st.DrawFn) -> ns.Spikes:
     channel = rng.choice(draw(st.lists(st.integers(1, 200), min_size=1, max_size=5, unique=True)), n)
     unit = rng.choice(draw(st.lists(st.integers(0, 20), min_size=1, max_size=4, unique=True)), n)
     pairs = sorted(set(zip(channel.tolist(), unit.tolist(), strict=True)))
-    labels = {pair: text for pair in pairs if pair[1] and (text := draw(st.sampled_from(["", "", "good", "mua", "axon 2"])))}
+    labels = {
+        pair: text for pair in pairs if pair[1] and (text := draw(st.sampled_from(["", "", "good", "mua", "axon 2"])))
+    }
     return ns.Spikes(
         raw=rng.integers(-500, 500, (n, n_samples)).astype(np.int16),
         times_s=np.sort(rng.integers(0, 10**7, n)) / rate,
@@ -121,7 +122,7 @@ def test_tetrodes_stay_together(tmp_path: Path, suffix: str) -> None:
 def test_tetrodes_are_refused_where_they_cannot_be_held(tmp_path: Path, suffix: str) -> None:
     none = np.zeros(1, np.int32)
     spikes = ns.Spikes(np.zeros((1, 4, 32), np.float32), np.zeros(1), none + 1, none + 1, none)
-    with pytest.raises(SaveError, match="tetrodes|several together"):
+    with pytest.raises(SaveError, match=r"tetrodes|several together"):
         ns.save(spikes, tmp_path / f"a{suffix}")
     assert list(tmp_path.iterdir()) == []
 
@@ -136,7 +137,9 @@ def test_positions_thresholds_triggers_segments_and_experiments_come_back(tmp_pa
         experiment=np.array([0, 0, 1, 1], np.int32),
         segment=np.array([0, 1, 0, 0], np.int32),
         old_unit=np.array([-1, 2, -1, 1], np.int32),
-        channels=pd.DataFrame({"id": [7, 8], "x_um": [0.0, 400.0], "y_um": [400.0, 0.0], "threshold_uv": [-30.0, np.nan]}),
+        channels=pd.DataFrame(
+            {"id": [7, 8], "x_um": [0.0, 400.0], "y_um": [400.0, 0.0], "threshold_uv": [-30.0, np.nan]}
+        ),
         triggers=pd.DataFrame({"time_s": [0.25, 0.5], "code": [1, 700]}),
     )
     again, _ = there_and_back(spikes, tmp_path / f"a{suffix}")
@@ -179,5 +182,3 @@ def test_missing_samples_are_repeated_where_they_cannot_be_held(tmp_path: Path) 
     np.testing.assert_allclose(NevLoader().load(tmp_path / "a.nev").waveforms[0, [0, 5, 9]], [10, 30, 10], atol=0.01)
     ns.save(spikes, tmp_path / "a.npz")
     np.testing.assert_array_equal(ns.load(tmp_path / "a.npz").waveforms, raw)
-
-
