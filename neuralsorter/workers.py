@@ -188,8 +188,13 @@ def _scratch() -> Iterator[Path]:
 
 def _revived(outcome: dict[str, Any]) -> NeuralSorterError:
     """Make the worker's error again."""
-    cls = getattr(errors, outcome["error"], WorkerError)
-    error: NeuralSorterError = cls(*outcome["args"])
+    cls = getattr(errors, str(outcome["error"]), None)
+    if not (isinstance(cls, type) and issubclass(cls, NeuralSorterError)):
+        cls = WorkerError
+    try:
+        error: NeuralSorterError = cls(*outcome["args"])
+    except TypeError:  # an error class of another module, with other arguments
+        error = WorkerError(" ".join(map(str, outcome["args"])))
     for note in outcome["notes"]:
         error.add_note(note)
     return error

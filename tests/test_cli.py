@@ -190,7 +190,7 @@ def test_an_error_of_the_program_itself_shows_no_traceback(
 
 def test_nothing_is_drawn_when_piped(events: Path, tmp_path: Path) -> None:
     out = subprocess.run(
-        [sys.executable, "-m", "neuralsorter", "sort", str(events), "-o", str(tmp_path / "o.npz")],
+        [sys.executable, "-m", "neuralsorter", "run", str(events), "-o", str(tmp_path / "o.npz")],
         capture_output=True,
         check=True,
     )

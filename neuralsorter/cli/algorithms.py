@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,9 @@ def _clean(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespac
     if options.scores:
         _save_scores(Path(options.scores), p)
     below = (p < threshold) & ~locked
-    tell([f"{int((below & (spikes.unit != NOISE)).sum())} of {len(spikes)} events are below {threshold:g}: noise."])
+    sent = int((below & (spikes.unit != NOISE)).sum())
+    if sys.stderr.isatty():
+        tell([f"{sent} of {len(spikes)} events are below {threshold:g} and noise now."])
     return spikes.with_unit(np.where(below, NOISE, spikes.unit))
 
 
