@@ -10,6 +10,7 @@ import gc
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import datashader
@@ -66,13 +67,14 @@ def compare(raw: NDArray[np.int16], unit: NDArray[np.int64], bar: float, what: s
     """Print how much faster than Datashader the counts are made, and whether they are equal; return the time."""
     waves = raw.astype(np.float32) * np.float32(UV_PER_BIT)
     for data, scale in ((raw, UV_PER_BIT), (waves, 1.0)):
-        ours = density(data, unit, WIDTH, HEIGHT, uv_per_bit=scale)
-        time_here = seconds(lambda: density(data, unit, WIDTH, HEIGHT, uv_per_bit=scale))  # noqa: B023 - called at once
+        draw = partial(density, data, unit, WIDTH, HEIGHT, uv_per_bit=scale)
+        ours, time_here = draw(), seconds(draw)
         if data is raw:
-            theirs = by_datashader(waves[:100], unit[:100], ours.y_range)  # compiles
+            by_datashader(waves[:100], unit[:100], ours.y_range)  # compiles
             start = time.perf_counter()
             theirs = by_datashader(waves, unit, ours.y_range)
-            time_there = min(time.perf_counter() - start, seconds(lambda: by_datashader(waves, unit, ours.y_range), 1))
+            time_there = time.perf_counter() - start
+            time_there = min(time_there, seconds(partial(by_datashader, waves, unit, ours.y_range), 1))
             first = time_here
         equal = np.array_equal(ours.counts, theirs)
         print(

@@ -76,6 +76,17 @@ class Block:
         return len(self.raw)
 
     @cached_property
+    def words(self) -> NDArray[np.int64]:
+        """`raw` as words of 64 bits, (n, n_words); (0, 0) where its columns do not fill whole words."""
+        if self.raw.shape[1] * self.raw.itemsize % 8 == 0 and self.raw.size:
+            words = self.raw.view(np.int64)
+            if words.flags.aligned:
+                return words
+        none = np.zeros((0, 0), np.int64)
+        none.flags.writeable = False
+        return none
+
+    @cached_property
     def reach(self) -> tuple[int, int]:
         """First and last position any waveform has a sample at."""
         if not len(self.shift):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .block import Block, Groups, Window
 from .paircounts import BASE, N_A, N_B, count_pairs
 from .pairdrawing import draw_segments
-from .rasterlines import run_table
+from .rasterlines import step_table
 from .threads import run, slices, threads
 
 TABLE_BYTES = 160_000_000  # pair tables of all threads; only what is touched is ever resident
@@ -108,7 +108,7 @@ class Canvas:
         run([
             (
                 count_pairs,
-                (block.raw, block.uv_per_bit, groups.order, cuts[k], cuts[k + 1], block.shift, part.place,
+                (block.raw, block.words, block.uv_per_bit, groups.order, cuts[k], cuts[k + 1], block.shift, part.place,
                  part.segments, part.window, self.view.height, boxes, *(table[k] for table in counters), stop),
             )
             for k in range(n)
@@ -181,4 +181,4 @@ class Canvas:
 
 @lru_cache(maxsize=16)
 def _table(length: int, height: int) -> NDArray[np.int32]:
-    return run_table(length, height)
+    return step_table(length, height)

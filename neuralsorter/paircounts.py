@@ -18,20 +18,29 @@ from numpy.typing import NDArray
 from .kernel import kernel
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
-BATCH, FEW = 1024, 16  # events counted, and gathered, at a time
+BATCH, FEW = 4096, 16  # events counted, and gathered, at a time
 LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
+
+
+@kernel
+def touch(raw: Any, order: Any, begin: int, n: int) -> Any:
+    """Look at the rows of n events, and nothing else, so that memory fetches them all at once."""
+    seen, last = np.int64(0), raw.shape[1] - 1
+    for i in range(n):
+        row = raw[order[begin + i]]
+        seen += np.int64(row[0] > 0) + np.int64(row[last // 3] > 0) + np.int64(row[2 * last // 3] > 0)
+        seen += np.int64(row[last] > 0)
+    return seen
 
 
 @kernel
 def gather(
     raw: Any, scale_uv: Any, order: Any, begin: int, n: int, shift: Any, place: NDArray[np.int64], samples: Any
-) -> None:
-    """Copy the samples of n events, and the one before, to `samples`, (n, n_segments + 2) in µV; NaN where none is.
-
-    Short loads from scattered rows overlap; spread over the counting they would be waited for one by one.
-    """
+) -> int:
+    """Copy the samples of n events, and the one before, to `samples`, (n, n_segments + 2) in µV; NaN where none is."""
     base, n_samples, position, is_first = place[0], place[1], place[2], place[3]
     length = samples.shape[1]
+    seen = touch(raw, order, begin, n) if order.shape[0] else 0
     for i in range(n):
         event = order[begin + i] if order.shape[0] else begin + i
         first = position - 1 - (shift[event] if shift.shape[0] else 0)
@@ -45,20 +54,50 @@ def gather(
                 target[k] = np.float32(source[k]) * scale_uv
         if is_first == 1:  # nothing before it is missing
             to[0] = to[1]
+    return seen
 
 
 @kernel
 def gather_turned(
     raw: Any, scale_uv: Any, order: Any, begin: int, n: int, shift: Any, place: Any, turned: Any, samples: Any
-) -> None:
+) -> int:
     """Gather n events, a sample of all of them in one row: `turned` (n_segments + 2, at least n)."""
+    seen = 0
     for i in range(0, n, FEW):
         few = min(FEW, n - i)
-        gather(raw, scale_uv, order, begin + i, few, shift, place, samples)
+        seen += gather(raw, scale_uv, order, begin + i, few, shift, place, samples)
         for k in range(samples.shape[1]):
-            to = turned[k, i : i + few]
-            for j in range(few):
-                to[j] = samples[j, k]
+            turned[k, i : i + few] = samples[:few, k]
+    return seen
+
+
+@kernel
+def turn_words(words: Any, order: Any, begin: int, n: int, first: int, turned: Any) -> int:
+    """Gather n events as words of 64 bits, a word of all of them in one row: four or two samples move at once."""
+    seen = 0
+    for i in range(0, n, FEW):
+        few = min(FEW, n - i)
+        if order.shape[0]:
+            seen += touch(words, order, begin + i, few)
+        for j in range(i, i + few):
+            row = words[order[begin + j] if order.shape[0] else begin + j, first : first + turned.shape[0]]
+            for w in range(row.shape[0]):
+                turned[w, j] = row[w]
+    return seen
+
+
+@kernel
+def unpack(words: Any, lane: int, per_word: int, scale_uv: Any, bits: Any, samples: Any) -> None:
+    """Write the sample in one lane of each word, in µV; bits is `samples` seen as int32."""
+    by = np.int64(lane * (64 // per_word))
+    if per_word == 4:
+        for i in range(samples.shape[0]):
+            samples[i] = np.float32(np.int16(words[i] >> by)) * scale_uv
+        return
+    for i in range(samples.shape[0]):
+        bits[i] = np.int32(words[i] >> by)
+    for i in range(samples.shape[0]):
+        samples[i] *= scale_uv
 
 
 @kernel
@@ -163,8 +202,9 @@ def add_crossing(
 
 
 @kernel
-def count_pairs(  # noqa: C901 - one pass over the events
+def count_pairs(  # noqa: C901, PLR0912 - one pass over the events
     raw: Any,
+    words: NDArray[np.int64],
     scale_uv: Any,
     order: NDArray[np.int32],
     begin: int,
@@ -183,42 +223,58 @@ def count_pairs(  # noqa: C901 - one pass over the events
     starts: Any,
     crossed: Any,
     stop: NDArray[np.int64],
-) -> None:
+) -> int:
     """Count events `order[begin:end]` (events begin to end if `order` is empty) on a run of neighbouring segments.
 
-    raw (n, n_flat) int16 or float32; place: flat column of the channel's first sample, samples of the channel, first
-    position (a sample number) of the run, whether the first segment is the line's first; segments (n, 4): first
-    column, columns to the last, 1 and 2 for left and right ends cut by the window's sides, picture width; window:
-    left, right, low, high, x and y scale and offset, cut of the left and right end, x of position 0; pairs: one cell
-    more than the boxes need, for pairs that are not counted there.
+    raw (n, n_flat) int16 or float32, words: the same as int64, (0, 0) if the columns do not fill them; place: flat
+    column of the channel's first sample, samples of the channel, first position (a sample number) of the run, whether
+    the first segment is the line's first; segments (n, 4): first column, columns to the last, 1 and 2 for left and
+    right ends cut by the window's sides, picture width; window: left, right, low, high, x and y scale and offset, cut
+    of the left and right end, x of position 0; pairs: one cell more than the boxes need, for pairs not counted there.
     """
-    n, top, nowhere = segments.shape[0], np.int32(height - 1), np.uint32(pairs.shape[0] - 1)
-    samples, turned = np.empty((FEW, n + 2), np.float32), np.empty((n + 2, BATCH + FEW), np.float32)
+    n, top, nowhere, position = segments.shape[0], np.int32(height - 1), np.uint32(pairs.shape[0] - 1), place[2]
+    per_word = raw.shape[1] // max(words.shape[1], 1)
+    packed = words.shape[0] > 0 and shift.shape[0] == 0 and position + n < place[1] and position >= 1 - place[3]
+    column = place[0] + max(position - 1, 0)
+    first = column // per_word
+    n_words = (place[0] + position + n) // per_word + 1 - first if packed else 0
+    turned_words = np.empty((n_words, BATCH + FEW), np.int64)
+    turned = np.empty((0 if packed else n + 2, BATCH + FEW), np.float32)
+    gathered, bits = np.empty((FEW, n + 2), np.float32), np.empty((3, BATCH), np.int32)
     rows, index, marked = np.empty((3, BATCH), np.int32), np.empty(BATCH, np.uint32), np.empty(BATCH, np.bool_)
+    samples = bits.view(np.float32)
     state = np.zeros((2, 3), np.int32)  # of the rows held: some outside the window, some missing
-    to = boxes[BASE] - boxes[LOW_A] * boxes[N_B] - boxes[LOW_B]
+    to, seen = boxes[BASE] - boxes[LOW_A] * boxes[N_B] - boxes[LOW_B], 0
     for start in range(begin, end, BATCH):
         m = min(BATCH, end - start)
-        gather_turned(raw, scale_uv, order, start, m, shift, place, turned, samples)
+        if packed:
+            seen += turn_words(words, order, start, m, first, turned_words)
+        else:
+            seen += gather_turned(raw, scale_uv, order, start, m, shift, place, turned, gathered)
         found = index[:m]
         for k in range(n + 2):
-            here, s = k % 3, k - 2
-            right = rows[here, :m]
-            state[0, here] = quantise(turned[k, :m], window, top, right)
-            state[1, here] = encode(turned[k, :m], window, right) if state[0, here] else 0
+            here, last, s = k % 3, (k - 1) % 3, k - 2
+            now, right = samples[here, :m], rows[here, :m]
+            if packed:
+                at = place[0] + max(position - 1 + k, 0)
+                unpack(turned_words[at // per_word - first], at % per_word, per_word, scale_uv, bits[here, :m], now)
+            else:
+                now[:] = turned[k, :m]
+            state[0, here] = quantise(now, window, top, right)
+            state[1, here] = encode(now, window, right) if state[0, here] else 0
             if s < 0:
                 continue
             if stop[0] != 0:
-                return
-            left, before, cut = rows[(k - 1) % 3, :m], rows[(k - 2) % 3, :m], segments[s, 2]
+                return seen
+            left, before, cut = rows[last, :m], rows[(k - 2) % 3, :m], segments[s, 2]
             locate(left, right, boxes[N_B, s], np.int32(to[s]), nowhere, found)
-            closer = cut != 0 or state[0, here] or state[0, (k - 1) % 3] or state[1, (k - 2) % 3]
+            closer = cut != 0 or state[0, here] or state[0, last] or state[1, (k - 2) % 3]
             if closer:
                 mark(before, left, right, cut, nowhere, found, marked[:m])
             tabulate(found, pairs)
             if not closer:
                 continue
-            x = np.float64(place[2] + s) + window[10]
+            x, was = np.float64(position + s) + window[10], samples[last]
             for i in range(m):
                 if not marked[i]:
                     continue
@@ -229,6 +285,7 @@ def count_pairs(  # noqa: C901 - one pass over the events
                     continue
                 crossed[s] = 1
                 add_crossing(
-                    s, x, turned[k - 1, i], turned[k, i], begins, window, segments, height, cut_pairs, entering,
-                    leaving, through, starts
+                    s, x, was[i], now[i], begins, window, segments, height, cut_pairs, entering, leaving, through,
+                    starts,
                 )  # fmt: skip
+    return seen

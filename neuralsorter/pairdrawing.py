@@ -14,7 +14,8 @@ from .kernel import kernel
 from .paircounts import BASE, LOW_A, LOW_B, N_A, N_B
 from .rasterlines import column_rows
 
-CHUNK = 64  # start rows tested and drawn together
+CHUNK = 256  # start rows drawn together
+UP, DOWN, FLAT = 0, 1, 2  # layers: entries of the steps of lines that rise or fall steeply, and counts of flat ones
 SPARSE = 8  # with fewer than one cell in so many filled, lines are drawn one by one
 
 
@@ -56,31 +57,6 @@ def draw_crossings(
 
 
 @kernel
-def add_lines(difference: Any, weights: Any, a: int, table: Any, line: int) -> None:
-    """Add lines of one rise (table row `line`) from rows a, a + 1, ..., each with its weight."""
-    n = weights.shape[0]
-    for column in range(table.shape[2]):
-        first, last = table[0, line, column], table[1, line, column]
-        if first > last:
-            continue
-        up = difference[column, a + first : a + first + n]
-        for i in range(n):
-            up[i] += weights[i]
-        down = difference[column, a + last + 1 : a + last + 1 + n]
-        for i in range(n):
-            down[i] -= weights[i]
-
-
-@kernel
-def add_starts(difference: Any, weights: Any, a: int) -> None:
-    """Add the start pixels of lines from rows a, a + 1, ..., each with its weight."""
-    for i in range(weights.shape[0]):
-        difference[0, a + i] += weights[i]
-    for i in range(weights.shape[0]):
-        difference[0, a + i + 1] -= weights[i]
-
-
-@kernel
 def span(counts: Any) -> tuple[int, int, int]:
     """Return the first and last column of a table that has counts, (n, -1) if none has, and how many cells have."""
     first, last, filled = counts.shape[1], -1, 0
@@ -104,33 +80,41 @@ def span(counts: Any) -> tuple[int, int, int]:
 
 
 @kernel
-def draw_one_by_one(difference: Any, counts: Any, low: int, offset: int, table: Any, with_start: Any, cut: Any) -> None:
+def draw_one_by_one(layers: Any, counts: Any, low: int, offset: int, steps: Any, with_start: Any, cut: Any) -> None:
     """Draw the pairs of a table that is nearly empty; as `draw_pairs`."""
-    columns, no_rise = table.shape[2], table.shape[1] // 2
+    run, no_rise = steps.shape[1] - 2, steps.shape[0] // 2
     for i in range(counts.shape[0]):
         a = low + i
         for j in range(counts.shape[1]):
             weight = counts[i, j]
             if weight == 0:
                 continue
-            line = j - i + offset + no_rise
-            pixel = columns == 1 and line == no_rise
-            if with_start and (cut or not pixel):
-                difference[0, a] += weight
-                difference[0, a + 1] -= weight
-            if pixel and cut:
-                continue
-            for column in range(columns):
-                first, last = table[0, line, column], table[1, line, column]
-                if first <= last:
-                    difference[column, a + first] += weight
-                    difference[column, a + last + 1] -= weight
+            rise = j - i + offset
+            if with_start or (run == 0 and rise == 0 and not cut):
+                layers[FLAT, 0, a] += weight
+            kind, begin, end = layer_of(rise, run)
+            for c in range(begin, end):
+                layers[kind, c, a + steps[rise + no_rise, c]] += weight
 
 
 @kernel
-def draw_pairs(difference: Any, counts: Any, low: int, offset: int, table: Any, with_start: Any, cut: Any) -> None:
-    """Draw and clear pairs of rows: counts[i, j] go from row low + i to row low + i + (j - i) + offset."""
-    n_a, no_rise = counts.shape[0], table.shape[1] // 2
+def layer_of(rise: int, run: int) -> tuple[int, int, int]:
+    """Return the layer lines of a rise are drawn in, and from and to which entry of their steps."""
+    if rise > run:
+        return UP, 0, run + 2
+    return (DOWN, 0, run + 2) if rise < -run else (FLAT, 1, run + 1)
+
+
+@kernel
+def draw_pairs(  # noqa: C901 - the quick and the sparse way
+    layers: Any, counts: Any, low: int, offset: int, steps: Any, with_start: Any, cut: Any
+) -> None:
+    """Draw and clear pairs of rows: counts[i, j] go from row low + i to row low + i + (j - i) + offset.
+
+    Lines of one rise step alike: those from neighbouring rows are added to each column with one vector operation. A
+    segment within one pixel is drawn as that pixel, once, unless the window's side cuts it.
+    """
+    n_a, run, no_rise = counts.shape[0], steps.shape[1] - 2, steps.shape[0] // 2
     weights = np.empty(CHUNK, np.int32)
     for a0 in range(0, n_a, CHUNK):
         a1 = min(a0 + CHUNK, n_a)
@@ -138,25 +122,29 @@ def draw_pairs(difference: Any, counts: Any, low: int, offset: int, table: Any, 
         if filled == 0:
             continue
         if filled * SPARSE < (last + 1 - first) * (a1 - a0):
-            draw_one_by_one(
-                difference, counts[a0:a1, first : last + 1], low + a0, offset + first - a0, table, with_start, cut
-            )
+            part, down = counts[a0:a1, first : last + 1], offset + first - a0
+            draw_one_by_one(layers, part, low + a0, down, steps, with_start, cut)
             counts[a0:a1] = 0
             continue
         for diagonal in range(first - a1 + 1, last - a0 + 1):
             begin, end = max(a0, first - diagonal), min(a1, last - diagonal + 1)
-            some = np.int32(0)
-            for i in range(end - begin):
+            n, some = end - begin, np.int32(0)
+            for i in range(n):
                 weights[i] = counts[begin + i, begin + i + diagonal]
                 some |= weights[i]
             if some == 0:
                 continue
-            line = diagonal + offset + no_rise
-            pixel = table.shape[2] == 1 and line == no_rise  # drawn once, unless the window's side cuts it
-            if not (pixel and cut):
-                add_lines(difference, weights[: end - begin], low + begin, table, line)
-            if with_start and (cut or not pixel):
-                add_starts(difference, weights[: end - begin], low + begin)
+            a, rise = low + begin, diagonal + offset
+            if with_start or (run == 0 and rise == 0 and not cut):
+                to = layers[FLAT, 0, a : a + n]
+                for i in range(n):
+                    to[i] += weights[i]
+            kind, c0, c1 = layer_of(rise, run)
+            for c in range(c0, c1):
+                at = a + steps[rise + no_rise, c]
+                to = layers[kind, c, at : at + n]
+                for i in range(n):
+                    to[i] += weights[i]
         counts[a0:a1] = 0
 
 
@@ -193,44 +181,64 @@ def draw_segments(
         if stop[0] != 0:
             return
         column, run, cut, box = segments[s, 0], segments[s, 1], segments[s, 2], boxes[:, s]
-        table = tables[table_at[s] : table_at[s] + 2 * (2 * height - 1) * (run + 1)]
-        table = table.reshape((2, 2 * height - 1, run + 1))
+        steps = tables[table_at[s] : table_at[s] + (2 * height - 1) * (run + 2)].reshape((2 * height - 1, run + 2))
         with_start = (is_first and s == 0) or (cut & 1) != 0
-        difference = np.zeros((run + 1, height + 1), np.int32)
+        difference, layers = np.zeros((run + 1, height + 1), np.int32), np.zeros((3, run + 2, height + 1), np.int32)
         low, high = min(box[LOW_A], box[LOW_B]), max(box[LOW_A] + box[N_A], box[LOW_B] + box[N_B])
+        counts = pairs[0, box[BASE] : box[BASE] + box[N_A] * box[N_B]]
+        for t in range(1, pairs.shape[0]):
+            more = pairs[t, box[BASE] : box[BASE] + box[N_A] * box[N_B]]
+            for i in range(counts.shape[0]):
+                counts[i] += more[i]
+            more[:] = 0
+        counts = counts.reshape((box[N_A], box[N_B]))
+        draw_pairs(layers, counts, box[LOW_A], box[LOW_B] - box[LOW_A], steps, with_start, False)
         for t in range(pairs.shape[0]):
-            counts = pairs[t, box[BASE] : box[BASE] + box[N_A] * box[N_B]].reshape((box[N_A], box[N_B]))
-            draw_pairs(difference, counts, box[LOW_A], box[LOW_B] - box[LOW_A], table, with_start, False)
+            for a in range(height):
+                layers[FLAT, 0, a] += starts[t, s, a]
+            starts[t, s] = 0
             if cut or crossed[t, s]:
                 low, high = 0, height
             if cut:
-                draw_pairs(difference, cut_pairs[t, 0 if cut & 1 else 1], 0, 0, table, with_start, True)
-            add_starts(difference, starts[t, s], 0)
-            starts[t, s] = 0
+                draw_pairs(layers, cut_pairs[t, 0 if cut & 1 else 1], 0, 0, steps, with_start, True)
             if crossed[t, s]:
                 crossed[t, s] = 0
                 draw_crossings(difference, entering[t, s], leaving[t, s], through[t, s], run, height - 1, with_start)
-        integrate(difference, low, high, column, column > own, image, minus, shared)
+        gather_layers(layers, difference, low, min(high + 1, height))
+        integrate(difference, layers[FLAT], low, high, column, column > own, image, minus, shared)
 
 
 @kernel
-def integrate(difference: Any, low: int, high: int, column: int, own: Any, image: Any, minus: Any, shared: Any) -> None:
+def gather_layers(layers: Any, difference: Any, low: int, high: int) -> None:
+    """Add the layers of steep lines to a difference array."""
+    up, down = layers[UP], layers[DOWN]
+    for c in range(difference.shape[0]):
+        to = difference[c]
+        for a in range(low, high):
+            to[a] += up[c, a] - up[c + 1, a] + down[c + 1, a] - down[c, a]
+
+
+@kernel
+def integrate(
+    difference: Any, flat: Any, low: int, high: int, column: int, own: Any, image: Any, minus: Any, shared: Any
+) -> None:
     """Add a difference array, summed up from row low to high, to the columns of an image, and take it from `minus`.
 
-    Its first column goes to `shared` unless it is own.
+    flat: counts to add as they are. The first column goes to `shared` unless it is own.
     """
     columns = difference.shape[0]
-    sums = np.zeros(columns, np.int32)
+    sums, here = np.zeros(columns, np.int32), np.zeros(columns, np.int32)
     skipped = 0 if own else 1
     for a in range(low, high):
         for c in range(columns):
             sums[c] += difference[c, a]
+            here[c] = sums[c] + flat[c, a]
         if not own:
-            shared[a] += sums[0]
+            shared[a] += here[0]
         to = image[a, column : column + columns]
         for c in range(skipped, columns):
-            to[c] += sums[c]
+            to[c] += here[c]
         if minus.shape[0]:
             to = minus[a, column : column + columns]
             for c in range(skipped, columns):
-                to[c] -= sums[c]
+                to[c] -= here[c]

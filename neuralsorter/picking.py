@@ -141,19 +141,41 @@ def _pick_channel(
 
 
 @kernel
-def meets_part(a: float, b: float, upper: Any, lower: Any) -> bool:
-    """Return whether the line from (0, a) to (1, b) meets the part with these chains."""
+def meets_part(a: float, b: float, points: NDArray[np.float64], begin: int, middle: int, end: int) -> bool:
+    """Return whether the line from (0, a) to (1, b) meets the part with chains begin to middle and middle to end."""
     rise = b - a
-    above = below = False
-    for i in range(len(upper)):
-        above = (upper[i, 1] - a) - rise * upper[i, 0] >= 0
-        if above:
-            break
-    for i in range(len(lower)):
-        below = above and (lower[i, 1] - a) - rise * lower[i, 0] <= 0
-        if below:
-            break
-    return below
+    i = begin
+    while i < middle and (points[i, 1] - a) - rise * points[i, 0] < 0:
+        i += 1
+    if i == middle:
+        return False
+    i = middle
+    while i < end and (points[i, 1] - a) - rise * points[i, 0] > 0:
+        i += 1
+    return i < end
+
+
+@kernel
+def meets_strips(
+    samples: Any,
+    scale_uv: Any,
+    part_at: NDArray[np.int64],
+    reach: NDArray[np.float64],
+    chain_at: NDArray[np.int64],
+    points: NDArray[np.float64],
+) -> bool:
+    """Return whether a line through samples, one on each side of every strip, meets the region."""
+    a = np.float64(np.float32(samples[0]) * scale_uv)
+    for s in range(samples.shape[0] - 1):
+        b = np.float64(np.float32(samples[s + 1]) * scale_uv)
+        near = ((a >= reach[s, 0]) | (b >= reach[s, 0])) & ((a <= reach[s, 1]) | (b <= reach[s, 1]))
+        if near and b - a == b - a:  # neither is NaN
+            for part in range(part_at[s], part_at[s + 1]):
+                c0, c1, c2 = chain_at[part, 0], chain_at[part, 1], chain_at[part, 2]
+                if meets_part(a, b, points, c0, c1, c2):
+                    return True
+        a = b
+    return False
 
 
 @kernel
@@ -166,37 +188,19 @@ def meets(
     shift: NDArray[np.int16],
     place: NDArray[np.int64],
     part_at: NDArray[np.int64],
-    bounds: NDArray[np.float64],
+    reach: NDArray[np.float64],
     chain_at: NDArray[np.int64],
     points: NDArray[np.float64],
     hit: Mask,
 ) -> None:
     """Set hit for the events order[begin:end] (or begin to end) that meet a region cut into strips."""
     base, n_samples, position = place[0], place[1], place[2]
-    n_strips = len(part_at) - 1
+    n_strips = part_at.shape[0] - 1
     for i in range(begin, end):
-        event = order[i] if len(order) else i
-        if hit[event]:
-            continue
-        first = position - (shift[event] if len(shift) else 0)
+        event = order[i] if order.shape[0] else i
+        first = position - (shift[event] if shift.shape[0] else 0)
         lo, hi = max(0, -first), min(n_strips + 1, n_samples - first)
-        if hi - lo < 2:
+        if hi - lo < 2 or hit[event]:
             continue
         samples = raw[event, base + first + lo : base + first + hi]
-        a = np.float64(np.float32(samples[0]) * scale_uv)
-        found = False
-        for s in range(1, hi - lo):
-            b = np.float64(np.float32(samples[s]) * scale_uv)
-            for part in range(part_at[lo + s - 1], part_at[lo + s]):
-                low, high = bounds[part]
-                if (a < low and b < low) or (a > high and b > high) or not abs(b - a) >= 0:  # the last: NaN
-                    continue
-                c0, c1, c2 = chain_at[part]
-                if meets_part(a, b, points[c0:c1], points[c1:c2]):
-                    found = True
-                    break
-            if found:
-                break
-            a = b
-        if found:
-            hit[event] = True
+        hit[event] = meets_strips(samples, scale_uv, part_at[lo:], reach[lo:], chain_at, points)

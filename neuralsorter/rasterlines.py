@@ -71,14 +71,23 @@ def column_rows(run: int, rise: int, column: int) -> tuple[int, int]:
 
 
 @kernel
-def run_table(run: int, height: int) -> NDArray[np.int32]:
-    """Return `column_rows` of every rise from 1 - height to height - 1: (2, 2 height - 1, run + 1)."""
-    table = np.empty((2, 2 * height - 1, run + 1), np.int32)
+def step_table(run: int, height: int) -> NDArray[np.int32]:
+    """Return where lines of every rise, 1 - height to height - 1, step from column to column: (2 height - 1, run + 2).
+
+    All rows count from the start row, and the start pixel is left out. A line that is flat (no steeper than 1) has one
+    row in each column but the first: entry c is that of column c. A line that rises steeply covers rows entry c to
+    entry c + 1, that one left out, in column c; one that falls steeply covers entry c + 1 to entry c, likewise.
+    """
+    table = np.zeros((2 * height - 1, run + 2), np.int32)
     for rise in range(1 - height, height):
+        steps = table[rise + height - 1]
+        steps[0] = 1 if rise > run else 0
         for column in range(run + 1):
             first, last = column_rows(run, rise, column)
-            table[0, rise + height - 1, column] = first
-            table[1, rise + height - 1, column] = last
-    if run == 0:  # a segment within one pixel is drawn as that pixel
-        table[:, height - 1, 0] = 0
+            if abs(rise) <= run:
+                steps[column] = first if column > 0 else 0
+            elif first > last:
+                steps[column + 1] = steps[column]
+            else:
+                steps[column + 1] = last + 1 if rise > 0 else first
     return table

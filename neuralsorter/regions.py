@@ -25,8 +25,8 @@ class Strips(NamedTuple):
         Position of the left side of the first strip.
     part_at : ndarray, (n_strips + 1,), int64
         The parts of strip i are part_at[i] to part_at[i + 1].
-    bounds : ndarray, (n_parts, 2), float64
-        Lowest and highest y of each part.
+    reach : ndarray, (n_strips, 2), float64
+        Lowest and highest y in each strip, infinities the wrong way round where it is empty.
     chain_at : ndarray, (n_parts, 3), int64
         The upper chain of a part is points[chain_at[0]:chain_at[1]], its lower chain points[chain_at[1]:chain_at[2]].
     points : ndarray, (n_points, 2), float64
@@ -36,7 +36,7 @@ class Strips(NamedTuple):
 
     first: int
     part_at: NDArray[np.int64]
-    bounds: NDArray[np.float64]
+    reach: NDArray[np.float64]
     chain_at: NDArray[np.int64]
     points: NDArray[np.float64]
 
@@ -170,7 +170,7 @@ def strips_of(polygon: NDArray[np.float64], first: int, last: int) -> Strips | N
         return None
     part = connect(table)
     begin, end = int(table[:, 6].min()), int(table[:, 6].max()) + 1
-    part_at, bounds, chain_at, points, n_points = [0], [], [], [], 0
+    part_at, reach, chain_at, points, n_points = [0], [], [], [], 0
     for strip in range(begin, end):
         for name in np.unique(part[table[:, 6] == strip]):
             own = table[part == name]
@@ -178,9 +178,10 @@ def strips_of(polygon: NDArray[np.float64], first: int, last: int) -> Strips | N
             corners[:, 0] -= strip
             corners = corners[np.lexsort((corners[:, 1], corners[:, 0]))]
             upper, lower = chain(corners, 1.0), chain(corners, -1.0)
-            bounds.append((corners[:, 1].min(), corners[:, 1].max()))
             chain_at.append((n_points, n_points + len(upper), n_points + len(upper) + len(lower)))
             points += [upper, lower]
             n_points += len(upper) + len(lower)
-        part_at.append(len(bounds))
-    return Strips(begin, np.array(part_at), np.array(bounds), np.array(chain_at), np.concatenate(points))
+        part_at.append(len(chain_at))
+        heights = table[table[:, 6] == strip, 2:6]
+        reach.append((heights.min(initial=np.inf), heights.max(initial=-np.inf)))
+    return Strips(begin, np.array(part_at), np.array(reach), np.array(chain_at), np.concatenate(points))
