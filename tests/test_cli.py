@@ -138,6 +138,7 @@ def test_verify_finds_a_changed_byte(tmp_path: Path, events: Path, capsys: Captu
         (["clean", "events.npz", "-o", "out.npz", "--cleaner", "none"], "none"),
         (["clean", "events.npz", "-o", "out.npz", "--scores", "s.csv"], "does not end in .npy"),
         (["sort", "events.npz", "-o", "out.npz", "--sorter", "none"], "no sorter named 'none'"),
+        (["sort", "events.npz", "-o", "out.npz", "--unit", "9"], "No channel has an unlocked unit 9"),
         (["verify", "events.npz"], "events.npz"),
         (["serve", "none.nev"], "none.nev: does not exist"),
         (["none.nev"], "none.nev: does not exist"),

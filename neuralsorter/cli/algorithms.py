@@ -73,6 +73,7 @@ def _clean(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespac
 
 
 def _sort(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespace) -> Spikes:
+    from neuralsorter.errors import DataError
     from neuralsorter.settings import settings
     from neuralsorter.sorting import sort
     from neuralsorter.spikes import NOISE
@@ -80,6 +81,8 @@ def _sort(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespace
     wanted = (spikes.unit != NOISE) & ~locked
     if options.unit is not None:
         wanted &= spikes.unit == options.unit
+        if not wanted.any():
+            raise DataError(f"No channel has an unlocked unit {options.unit} to sort. Choose one that `info` lists.")
     with progress("sorting") as update:
         units = sort(
             spikes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, ClassVar
@@ -108,12 +109,17 @@ def _json(path: Path, arrays: dict[str, NDArray[Any]], name: str) -> Any:
 
 
 def _labels(path: Path, arrays: dict[str, NDArray[Any]]) -> dict[tuple[int, int], str]:
-    """Read {"channel": {"unit": "label"}}."""
+    """Read {"channel": {"unit": "label"}}, or the two numbers in one key, such as "3,1"."""
     if "UnitLabels" not in arrays:
         return {}
     try:
         table = _json(path, arrays, "UnitLabels")
-        return {(int(c), int(u)): str(text) for c, units in table.items() for u, text in units.items()}
+        nested = {key: told for key, told in table.items() if isinstance(told, dict)}
+        labels = {(int(c), int(u)): str(text) for c, units in nested.items() for u, text in units.items()}
+        for key in table.keys() - nested.keys():
+            channel, unit = re.findall(r"\d+", key)
+            labels[int(channel), int(unit)] = str(table[key])
+        return labels  # noqa: TRY300 - the whole of it may raise
     except (AttributeError, TypeError, ValueError):
         example = '{"channel": {"unit": "label"}}'
         raise LoadError(path, f"must hold {example} in UnitLabels", _REMEDY) from None

@@ -52,6 +52,14 @@ def test_everything_that_may_be_there_is_read(tmp_path: Path) -> None:
     assert spikes.labels == {(3, 1): "good", (3, 0): "noise"}
 
 
+def test_labels_may_have_channel_and_unit_in_one_key(tmp_path: Path) -> None:
+    labels = json.dumps({"3,1": "good", "4:2": "mua"})
+    assert ns.load(save(tmp_path / "a.npz", arrays() | {"UnitLabels": labels})).labels == {
+        (3, 1): "good",
+        (4, 2): "mua",
+    }
+
+
 def test_noise_of_the_2020_program_is_read_as_0(tmp_path: Path) -> None:
     spikes = ns.load(save(tmp_path / "a.npz", arrays() | {"UnitID": np.array([-1, 0, 1, 2, 3])}))
     assert spikes.unit.tolist() == [0, 0, 1, 2, 3]
