@@ -14,6 +14,7 @@ from .grouping import NO_ORDER, by_code
 from .scanning import extremes
 from .threads import run, slices
 
+MANY = 16  # rows scanned together
 NO_SHIFT: NDArray[np.int16] = np.zeros(0, np.int16)
 Range = tuple[float, float]
 
@@ -101,8 +102,7 @@ class Block:
 
     def group(self, codes: NDArray[np.int32], rows: NDArray[np.int32] | None = None) -> Groups:
         """Return events (all, or those at `rows`) grouped by their code, (n,), with the extremes of each group."""
-        names, order, starts = by_code(codes)
-        groups = np.searchsorted(names, codes).astype(np.int32) if len(order) else NO_ORDER
+        names, order, starts, groups = by_code(codes)
         low, high = self._extremes(NO_ORDER if rows is None else rows, groups, len(codes), max(len(names), 1))
         if rows is not None:
             order = rows[order] if len(order) else rows
@@ -111,22 +111,38 @@ class Block:
     def _extremes(
         self, rows: NDArray[np.int32], groups: NDArray[np.int32], n: int, n_groups: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        bottom, ceiling = (-32_768, 32_767) if self.raw.dtype == np.int16 else (-np.inf, np.inf)
         first, last = self.reach
-        n_positions, k = last - first + 1, slices(n)
-        reach = np.array([self.n_samples, n_positions, first], np.int64)
-        whole = self.raw.dtype == np.int16
-        bottom, ceiling = (-32_768, 32_767) if whole else (-np.inf, np.inf)
-        low = np.full((k, n_groups, self.n_channels * n_positions), ceiling, self.raw.dtype)
-        high = np.full_like(low, bottom)
+        k, width = slices(n), self.n_channels * (last - first + 1)
+        low = np.full((k + 1, n_groups, width), ceiling, self.raw.dtype)
+        high, done = np.full_like(low, bottom), 0
+        if not (len(rows) or len(groups) or len(self.shift)):
+            done, low[k, 0], high[k, 0] = self._extremes_by_many(n, low[k, 0], high[k, 0])
+        reach = np.array([self.n_samples, last - first + 1, first], np.int64)
+        cuts = [done + (n - done) * i // k for i in range(k + 1)]
         run([
-            (extremes, (self.raw, rows, groups, n * i // k, n * (i + 1) // k, self.shift, reach,
-                        low[i], high[i]))
+            (extremes, (self.raw, rows, groups, cuts[i], cuts[i + 1], self.shift, reach, low[i], high[i]))
             for i in range(k)
         ])  # fmt: skip
         lowest = np.multiply(low.min(axis=0), self.uv_per_bit, dtype=np.float32)
         highest = np.multiply(high.max(axis=0), self.uv_per_bit, dtype=np.float32)
         none = lowest > highest
         return np.where(none, np.float32(np.inf), lowest), np.where(none, np.float32(-np.inf), highest)
+
+    def _extremes_by_many(
+        self, n: int, low: NDArray[Any], high: NDArray[Any]
+    ) -> tuple[int, NDArray[Any], NDArray[Any]]:
+        """Scan the first events, MANY rows like one long one: quicker; return how many, and their extremes."""
+        long, k = MANY * len(low), slices(n)
+        rows = self.raw[: n // MANY * MANY].reshape(-1, long)
+        lows, highs = np.tile(low, (k, 1, MANY)), np.tile(high, (k, 1, MANY))
+        cuts = [len(rows) * i // k for i in range(k + 1)]
+        reach = np.array([long, long, 0], np.int64)
+        run([
+            (extremes, (rows, NO_ORDER, NO_ORDER, cuts[i], cuts[i + 1], NO_SHIFT, reach, lows[i], highs[i]))
+            for i in range(k)
+        ])  # fmt: skip
+        return len(rows) * MANY, lows.reshape(-1, len(low)).min(axis=0), highs.reshape(-1, len(low)).max(axis=0)
 
 
 @dataclass(frozen=True, eq=False)

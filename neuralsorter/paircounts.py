@@ -19,6 +19,7 @@ from .kernel import kernel
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
 BATCH, FEW = 4096, 16  # events counted, and gathered, at a time
+BEGINS, LEAVES = 1, 2  # in `crossed`: some lines begin at the segment, some leave the window or may
 LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
 
 
@@ -202,7 +203,43 @@ def add_crossing(
 
 
 @kernel
-def count_pairs(  # noqa: C901, PLR0912 - one pass over the events
+def count_marked(
+    s: int,
+    x: float,
+    before: Any,
+    left: Any,
+    right: Any,
+    was: Any,
+    now: Any,
+    marked: Any,
+    window: NDArray[np.float64],
+    segments: NDArray[np.int64],
+    height: int,
+    cut_pairs: Any,
+    entering: Any,
+    leaving: Any,
+    through: Any,
+    starts: Any,
+    crossed: Any,
+) -> None:
+    """Count the marked events of segment s, which go from (x, was) to (x + 1, now) and from row left to row right."""
+    run, cut = segments[s, 1], segments[s, 2]
+    for i in range(left.shape[0]):
+        if not marked[i]:
+            continue
+        begins = before[i] == MISSING and (cut & 1) == 0
+        if left[i] < 0 or right[i] < 0 or cut != 0:
+            crossed[s] |= LEAVES | BEGINS
+            add_crossing(
+                s, x, was[i], now[i], begins, window, segments, height, cut_pairs, entering, leaving, through, starts
+            )  # fmt: skip
+        elif begins and (run > 0 or left[i] != right[i]):
+            crossed[s] |= BEGINS
+            starts[s, left[i]] += 1
+
+
+@kernel
+def count_pairs(  # noqa: C901 - one pass over the events
     raw: Any,
     words: NDArray[np.int64],
     scale_uv: Any,
@@ -272,20 +309,10 @@ def count_pairs(  # noqa: C901, PLR0912 - one pass over the events
             if closer:
                 mark(before, left, right, cut, nowhere, found, marked[:m])
             tabulate(found, pairs)
-            if not closer:
-                continue
-            x, was = np.float64(position + s) + window[10], samples[last]
-            for i in range(m):
-                if not marked[i]:
-                    continue
-                begins = before[i] == MISSING and (cut & 1) == 0
-                if left[i] >= 0 and right[i] >= 0 and cut == 0:
-                    if segments[s, 1] > 0 or left[i] != right[i]:
-                        starts[s, left[i]] += 1
-                    continue
-                crossed[s] = 1
-                add_crossing(
-                    s, x, was[i], now[i], begins, window, segments, height, cut_pairs, entering, leaving, through,
-                    starts,
+            if closer:
+                x = np.float64(position + s) + window[10]
+                count_marked(
+                    s, x, before, left, right, samples[last], now, marked, window, segments, height, cut_pairs, entering,
+                    leaving, through, starts, crossed,
                 )  # fmt: skip
     return seen

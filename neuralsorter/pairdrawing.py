@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernel import kernel
-from .paircounts import BASE, LOW_A, LOW_B, N_A, N_B
+from .paircounts import BASE, LEAVES, LOW_A, LOW_B, N_A, N_B
 from .rasterlines import column_rows
 
 CHUNK = 256  # start rows drawn together
 UP, DOWN, FLAT = 0, 1, 2  # layers: entries of the steps of lines that rise or fall steeply, and counts of flat ones
-SPARSE = 8  # with fewer than one cell in so many filled, lines are drawn one by one
+GLANCE = 16  # cells looked at together
+SPARSE = 16  # with fewer than one cell in so many filled, lines are drawn one by one
 
 
 @kernel
@@ -82,19 +83,24 @@ def span(counts: Any) -> tuple[int, int, int]:
 @kernel
 def draw_one_by_one(layers: Any, counts: Any, low: int, offset: int, steps: Any, with_start: Any, cut: Any) -> None:
     """Draw the pairs of a table that is nearly empty; as `draw_pairs`."""
-    run, no_rise = steps.shape[1] - 2, steps.shape[0] // 2
+    run, no_rise, n_b = steps.shape[1] - 2, steps.shape[0] // 2, counts.shape[1]
     for i in range(counts.shape[0]):
-        a = low + i
-        for j in range(counts.shape[1]):
-            weight = counts[i, j]
-            if weight == 0:
+        a, row = low + i, counts[i]
+        for j0 in range(0, n_b, GLANCE):
+            some = 0
+            for j in range(j0, min(j0 + GLANCE, n_b)):
+                some |= row[j]
+            if some == 0:
                 continue
-            rise = j - i + offset
-            if with_start or (run == 0 and rise == 0 and not cut):
-                layers[FLAT, 0, a] += weight
-            kind, begin, end = layer_of(rise, run)
-            for c in range(begin, end):
-                layers[kind, c, a + steps[rise + no_rise, c]] += weight
+            for j in range(j0, min(j0 + GLANCE, n_b)):
+                weight, rise = row[j], j - i + offset
+                if weight == 0:
+                    continue
+                if with_start or (run == 0 and rise == 0 and not cut):
+                    layers[FLAT, 0, a] += weight
+                kind, begin, end = layer_of(rise, run)
+                for c in range(begin, end):
+                    layers[kind, c, a + steps[rise + no_rise, c]] += weight
 
 
 @kernel
@@ -149,7 +155,7 @@ def draw_pairs(  # noqa: C901 - the quick and the sparse way
 
 
 @kernel
-def draw_segments(
+def draw_segments(  # noqa: C901 - everything that was counted, in turn
     pairs: Any,
     cut_pairs: Any,
     entering: Any,
@@ -176,14 +182,17 @@ def draw_segments(
     up. The first column goes to `shared`: the neighbour on the left, which may be drawn at the same time, writes it
     too.
     """
-    own = segments[begin, 0]
+    own, most = segments[begin, 0], segments[begin:end, 1].max()
+    all_layers = np.zeros(3 * (most + 2) * (height + 1), np.int32)
+    all_differences = np.zeros((most + 1) * (height + 1), np.int32)
     for s in range(begin, end):
         if stop[0] != 0:
             return
         column, run, cut, box = segments[s, 0], segments[s, 1], segments[s, 2], boxes[:, s]
         steps = tables[table_at[s] : table_at[s] + (2 * height - 1) * (run + 2)].reshape((2 * height - 1, run + 2))
         with_start = (is_first and s == 0) or (cut & 1) != 0
-        difference, layers = np.zeros((run + 1, height + 1), np.int32), np.zeros((3, run + 2, height + 1), np.int32)
+        layers = all_layers[: 3 * (run + 2) * (height + 1)].reshape((3, run + 2, height + 1))
+        difference = all_differences[: (run + 1) * (height + 1)].reshape((run + 1, height + 1))
         low, high = min(box[LOW_A], box[LOW_B]), max(box[LOW_A] + box[N_A], box[LOW_B] + box[N_B])
         counts = pairs[0, box[BASE] : box[BASE] + box[N_A] * box[N_B]]
         for t in range(1, pairs.shape[0]):
@@ -194,18 +203,21 @@ def draw_segments(
         counts = counts.reshape((box[N_A], box[N_B]))
         draw_pairs(layers, counts, box[LOW_A], box[LOW_B] - box[LOW_A], steps, with_start, False)
         for t in range(pairs.shape[0]):
-            for a in range(height):
-                layers[FLAT, 0, a] += starts[t, s, a]
-            starts[t, s] = 0
             if cut or crossed[t, s]:
                 low, high = 0, height
+                layers[FLAT, 0, :height] += starts[t, s]
+                starts[t, s] = 0
             if cut:
                 draw_pairs(layers, cut_pairs[t, 0 if cut & 1 else 1], 0, 0, steps, with_start, True)
-            if crossed[t, s]:
-                crossed[t, s] = 0
+            if crossed[t, s] & LEAVES:
                 draw_crossings(difference, entering[t, s], leaving[t, s], through[t, s], run, height - 1, with_start)
+            crossed[t, s] = 0
         gather_layers(layers, difference, low, min(high + 1, height))
         integrate(difference, layers[FLAT], low, high, column, column > own, image, minus, shared)
+        for c in range(run + 2):
+            for layer in range(3):
+                layers[layer, c, low : high + 1] = 0
+            difference[min(c, run), low : high + 1] = 0
 
 
 @kernel

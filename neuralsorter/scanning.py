@@ -11,20 +11,25 @@ from .kernel import kernel
 
 
 @kernel
-def order_by_unit(codes: NDArray[np.int32], low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return how many events each unit from low to high has, and the events sorted by unit, as they came within it."""
+def order_by_unit(codes: NDArray[np.int32], low: int, high: int) -> tuple[Any, Any, Any]:
+    """Return how many events each unit from low to high has, the events sorted by unit, and the group of each event.
+
+    Events of a unit keep their order; groups number the units that have events.
+    """
     counts = np.zeros(high - low + 1, np.int64)
     for code in codes:
         counts[code - low] += 1
-    at = np.zeros(high - low + 1, np.int64)
-    for i in range(1, len(at)):
-        at[i] = at[i - 1] + counts[i - 1]
-    order = np.empty(len(codes), np.int32)
+    at, group = np.zeros(high - low + 2, np.int64), np.zeros(high - low + 2, np.int32)
+    for i in range(len(counts)):
+        at[i + 1] = at[i] + counts[i]
+        group[i + 1] = group[i] + (1 if counts[i] > 0 else 0)
+    order, groups = np.empty(len(codes), np.int32), np.empty(len(codes), np.int32)
     for i in range(len(codes)):
         unit = codes[i] - low
         order[at[unit]] = i
+        groups[i] = group[unit]
         at[unit] += 1
-    return counts, order
+    return counts, order, groups
 
 
 @kernel

@@ -142,6 +142,9 @@ def test_only_missing_samples_make_an_empty_image() -> None:
         ((np.zeros((5, 8), complex), [1] * 5), "waveforms must hold real numbers"),
         ((np.zeros((5, 8)), [1] * 4), "unit must have one number per waveform"),
         ((np.zeros((5, 8)), [1.5] * 5), "unit must hold whole numbers"),
+        ((np.zeros((5, 8)), [np.nan] * 5), "unit must hold whole numbers"),
+        ((np.zeros((5, 8)), ["a"] * 5), "unit must hold whole numbers"),
+        ((np.zeros((5, 8)), [2**40] * 5), "unit must hold numbers up to"),
         ((np.zeros((5, 8)), [1] * 5, 0), "width must be a whole number of pixels"),
         ((np.zeros((5, 8)), [1] * 5, 9, 9, (3, 3)), "x_range must rise"),
         ((np.zeros((5, 8)), [1] * 5, 9, 9, None, (0, np.nan)), "y_range must rise"),
@@ -155,10 +158,11 @@ def test_what_cannot_be_drawn_is_refused_in_a_sentence(arguments: Any, message: 
 
 def test_groups_keep_the_order_of_events() -> None:
     codes = np.array([5, 2, 5, 70_005, 2], np.int32)
-    names, order, starts = by_code(codes)
+    names, order, starts, groups = by_code(codes)
     assert names.tolist() == [2, 5, 70_005]
     assert order.tolist() == [1, 4, 0, 2, 3]
     assert starts.tolist() == [0, 2, 4, 5]
+    assert groups.tolist() == [1, 0, 1, 2, 0]
 
 
 def assert_as_drawn_anew(picture: Picture, waves: NDArray[Any], unit: NDArray[Any], view: View) -> None:
