@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .kernel import kernel
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
-BATCH, FEW = 4096, 16  # events counted, and gathered, at a time
+BATCH, FEW = 32_768, 16  # events counted, and gathered, at a time
 BEGINS, LEAVES = 1, 2  # in `crossed`: some lines begin at the segment, some leave the window or may
 LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
 
@@ -161,49 +161,30 @@ def tabulate(index: Any, pairs: Any) -> None:
 
 
 @kernel
-def add_crossing(
-    s: int,
-    x: float,
-    y0: Any,
-    y1: Any,
-    begins: Any,
-    window: NDArray[np.float64],
-    segments: NDArray[np.int64],
-    height: int,
-    cut_pairs: Any,
-    entering: Any,
-    leaving: Any,
-    through: Any,
-    starts: Any,
-) -> None:
-    """Count a segment that may leave the window, from (x, y0) to (x + 1, y1); `begins`: nothing ends at its start."""
-    first, run, cut, width, top = segments[s, 0], segments[s, 1], segments[s, 2], segments[s, 3], height - 1
+def crossing(
+    x: float, y0: Any, y1: Any, window: NDArray[np.float64], segment: NDArray[np.int64], top: int
+) -> tuple[bool, bool, bool, int, int, int, int]:
+    """Clip a segment from (x, y0) to (x + 1, y1).
+
+    Returns whether it is visible, enters and leaves the window through the lowest or highest row, and its first column
+    (from the segment's) and row and its last.
+    """
+    first, run, cut, width = segment[0], segment[1], segment[2], segment[3]
     visible, t0, t1 = clip(x, x + 1.0, y0, y1, window, 0 if cut else 2)
-    if not visible:
-        return
     dy = y1 - y0
     x0, v0 = (x + t0, y0 + t0 * dy) if t0 > 0 else (x, np.float64(y0))
     x1, v1 = (x + t1, y0 + t1 * dy) if t1 < 1 else (x + 1.0, np.float64(y1))
+    if not visible:
+        return False, False, False, 0, 0, 0, 0
     c0 = min(max(min(int(x0 * window[4] + window[5]), width - 1) - first, 0), run)
     c1 = min(max(min(int(x1 * window[4] + window[5]), width - 1) - first, 0), run)
     r0 = min(max(int(v0 * window[6] + window[7]), 0), top)
     r1 = min(max(int(v1 * window[6] + window[7]), 0), top)
-    enters = t0 > window[8] if cut & 1 else t0 > 0
-    leaves = t1 < window[9] if cut & 2 else t1 < 1
-    if enters and leaves:
-        through[s, 0 if r0 == 0 else 1, c0, c1] += 1
-    elif enters:
-        entering[s, 0 if r0 == 0 else 1, c0, r1] += 1
-    elif leaves:
-        leaving[s, 0 if r1 == 0 else 1, c1, r0] += 1
-    else:  # only the window's side cuts it
-        cut_pairs[0 if cut & 1 else 1, r0, r1] += 1
-    if begins and t0 == 0:
-        starts[s, r0] += 1
+    return True, t0 > (window[8] if cut & 1 else 0), t1 < (window[9] if cut & 2 else 1), c0, r0, c1, r1
 
 
 @kernel
-def count_marked(
+def count_marked(  # noqa: C901 - one kind of end after the other
     s: int,
     x: float,
     before: Any,
@@ -223,23 +204,40 @@ def count_marked(
     crossed: Any,
 ) -> None:
     """Count the marked events of segment s, which go from (x, was) to (x + 1, now) and from row left to row right."""
-    run, cut = segments[s, 1], segments[s, 2]
+    segment, top = segments[s], height - 1
+    run, cut = segment[1], segment[2]
     for i in range(left.shape[0]):
         if not marked[i]:
             continue
         begins = before[i] == MISSING and (cut & 1) == 0
-        if left[i] < 0 or right[i] < 0 or cut != 0:
-            crossed[s] |= LEAVES | BEGINS
-            add_crossing(
-                s, x, was[i], now[i], begins, window, segments, height, cut_pairs, entering, leaving, through, starts
-            )  # fmt: skip
-        elif begins and (run > 0 or left[i] != right[i]):
-            crossed[s] |= BEGINS
-            starts[s, left[i]] += 1
+        r0, r1 = left[i], right[i]
+        if r0 >= 0 and r1 >= 0 and cut == 0:
+            if run > 0 or r0 != r1:
+                crossed[s] |= BEGINS
+                starts[s, r0] += 1
+            continue
+        visible, enters, leaves, c0, r0, c1, r1 = crossing(x, was[i], now[i], window, segment, top)
+        if not visible:
+            continue
+        crossed[s] |= LEAVES | BEGINS
+        if cut == 0:  # rounding must not lose an end that is outside
+            enters, leaves = enters or left[i] < 0, leaves or right[i] < 0
+        if enters:
+            side = 0 if r0 == 0 else 1
+            if leaves:
+                through[s, side, c0, c1] += 1
+            else:
+                entering[s, side, c0, r1] += 1
+        elif leaves:
+            leaving[s, 0 if r1 == 0 else 1, c1, r0] += 1
+        else:  # only the window's side cuts it
+            cut_pairs[0 if cut & 1 else 1, r0, r1] += 1
+        if begins and not enters:
+            starts[s, r0] += 1
 
 
 @kernel
-def count_pairs(  # noqa: C901 - one pass over the events
+def count_pairs(
     raw: Any,
     words: NDArray[np.int64],
     scale_uv: Any,
@@ -311,8 +309,9 @@ def count_pairs(  # noqa: C901 - one pass over the events
             tabulate(found, pairs)
             if closer:
                 x = np.float64(position + s) + window[10]
+                was = samples[last]
                 count_marked(
-                    s, x, before, left, right, samples[last], now, marked, window, segments, height, cut_pairs, entering,
+                    s, x, before, left, right, was, now, marked, window, segments, height, cut_pairs, entering,
                     leaving, through, starts, crossed,
                 )  # fmt: skip
     return seen
