@@ -12,13 +12,6 @@ def on_server_loaded(server_context: Any) -> None:  # noqa: ARG001 - the name an
 
 
 def _warm() -> None:
-    import numpy as np
-
-    from neuralsorter.means import unit_means
-    from neuralsorter.spiketrain import isi_histogram
     from neuralsorter.warmup import warm
 
     warm()
-    for dtype in (np.int16, np.float32):
-        unit_means(np.zeros((4, 8), dtype), np.array([1, 1, 2, 2]))
-    isi_histogram(np.arange(10.0))

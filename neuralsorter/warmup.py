@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from .density import Picture, View, alignment, density
+from .means import unit_means
 from .picking import pick
+from .spiketrain import isi_histogram
 
 
 def warm() -> None:
@@ -26,3 +28,9 @@ def warm() -> None:
         region = [(0.0, 5.0), (2.0, 20.0), (4.0, 5.0)]
         for seen in (None, view):
             pick(waves, region, sampling_rate=1000.0, pre_samples=0, view=seen, among=np.arange(50))
+        unit_means(waves, unit)
+    isi_histogram(np.arange(10.0))
+
+
+if __name__ == "__main__":
+    warm()
