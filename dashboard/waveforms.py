@@ -93,6 +93,7 @@ class Waveforms(pn.viewable.Viewer):
         if focus is None or project is None:
             return
         self.empty.visible = False
+        self.status.object = "Drawing … (the very first time on a computer this takes half a minute)"
         focus.param.watch(lambda *_: self._focus_changed(), ["shown", "selected"])
         self._seen = ()
         self._focus_changed()
