@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +19,13 @@ _FAINT = 0.1  # of the extremum: a value at the crossing below this tells no pol
 
 
 def _kernel() -> NDArray[np.float64]:
-    """Windowed sinc, (phases + 1, taps): row p interpolates p / phases of a sample after the fourth tap."""
-    offset = np.arange(_TAPS) - (_TAPS // 2 - 1)
-    distance = np.arange(_PHASES + 1)[:, None] / _PHASES - offset[None, :]
-    window = np.where(np.abs(distance) < _TAPS / 2, np.cos(math.pi * distance / _TAPS) ** 2, 0.0)
-    taps = np.sinc(distance) * window
-    return np.asarray(taps / taps.sum(axis=1, keepdims=True))
+    """Lagrange's polynomials, (phases + 1, taps): row p interpolates p / phases of a sample after the fourth tap."""
+    place = np.arange(_TAPS) - (_TAPS // 2 - 1)
+    between = np.linspace(0, 1, _PHASES + 1)
+    taps = np.ones((_PHASES + 1, _TAPS))
+    for tap, other in itertools.permutations(range(_TAPS), 2):
+        taps[:, tap] *= (between - place[other]) / (place[tap] - place[other])
+    return taps
 
 
 _KERNEL = _kernel()
@@ -77,21 +79,17 @@ def _at(wave: Any, place: float, kernel: Any) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def _peak(wave: Any, sign: float, earliest: int, latest: int, kernel: Any) -> Any:
-    """Place, to 1/64 sample, and height of the largest `sign` x `wave` between two samples."""
+    """Place and height of the largest `sign` x `wave` between two samples, by a parabola through its top."""
     best = earliest
     for sample in range(earliest, latest + 1):
         if sign * wave[sample] > sign * wave[best]:
             best = sample
-    place, height, step = float(best), sign * wave[best], 0.5
-    while step >= 1 / _PHASES:
-        left = sign * _at(wave, place - step, kernel)
-        right = sign * _at(wave, place + step, kernel)
-        if left > height and left >= right:
-            place, height = place - step, left
-        elif right > height:
-            place, height = place + step, right
-        step /= 2
-    return place, height
+    height = sign * wave[best]
+    left = sign * _at(wave, best - 0.5, kernel)
+    right = sign * _at(wave, best + 0.5, kernel)
+    bend = left - 2 * height + right
+    step = 0.25 * (left - right) / bend if bend < 0 else 0.0
+    return best + min(max(step, -0.5), 0.5), height
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it comes without types
 
 from neuralsorter.batch import check
 
@@ -27,7 +28,7 @@ _MOST_AXES = 12
 _THRESHOLD, _FAINT = 0.02, 1.5  # the quantile of heights that is about the threshold; heights below so many times it
 _LEAST_MUA = 20
 _LONE = 3.0  # times the median distance to the fifth neighbour
-_LONE_ROUNDS = 3
+_LONE_ROUNDS = 2
 _LONE_FEW = 0.005
 _LONE_LEAST = 50
 
@@ -39,7 +40,7 @@ def sort_channel(
     pre_samples: int,
     seed: int = 0,
     recipe: Recipe | None = None,
-    learn_from: int = 5000,
+    learn_from: int = 10_000,
     cancel: threading.Event | None = None,
 ) -> SortResult:
     """Sort the events of one channel.
@@ -64,7 +65,22 @@ def sort_channel(
         Stops the work when set.
 
     """
-    recipe = recipe or Recipe()
+    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
+        return _sort_channel(
+            waveforms, times_s, sampling_rate, pre_samples, seed, recipe or Recipe(), learn_from, cancel
+        )
+
+
+def _sort_channel(
+    waveforms: NDArray[Any],
+    times_s: NDArray[Any],
+    sampling_rate: float,
+    pre_samples: int,
+    seed: int,
+    recipe: Recipe,
+    learn_from: int,
+    cancel: threading.Event | None,
+) -> SortResult:
     n = len(waveforms)
     if n < 2:
         return SortResult.single(n)

@@ -29,12 +29,12 @@ class AutoencoderGmm(Sorter):
         12, bounds=(1, 40), doc="Most Gaussians tried at once; units inside units are found besides."
     )
     gap = param.Number(
-        0.1,
+        0.2,
         bounds=(0.0, 1.0),
         doc="Two parts stay apart when a gap like theirs has this chance or less within one unit. Lower: fewer units.",
     )
     learn_from = param.Integer(
-        5000, bounds=(100, 20_000), doc="Events the units are learned from, spread over time; the rest are assigned."
+        10_000, bounds=(100, 20_000), doc="Events the units are learned from, spread over time; the rest are assigned."
     )
 
     def sort(

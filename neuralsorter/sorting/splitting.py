@@ -31,10 +31,11 @@ class Recipe:
     n_latent: int = 5
     most_parts: int = 12
     most_parts_inside: int = 6
-    alpha: float = 0.1
+    alpha: float = 0.2
     alpha_faint: float = 0.001
     smallest_split: int = 120
     training_steps: int = 600
+    scanned: int = 5000  # events, evenly spread over time, that BIC is computed on
     deepest: int = 4
 
 
@@ -86,7 +87,8 @@ def _split_once(
     whitening = learn_whitening(points, seed, recipe.n_axes)
     white = whitening(points)
     latent = encode(white, recipe.n_latent, 0 if depth else recipe.training_steps, seed)
-    found, curve = mixture.scan(latent, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
+    part = latent[np.linspace(0, n - 1, min(n, recipe.scanned)).astype(np.int64)]
+    found, curve = mixture.scan(part, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
     if depth == 0:
         trace.bic[:] = curve
     labels = _numbered(found.assign(latent))
