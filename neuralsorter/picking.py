@@ -134,8 +134,10 @@ def _pick_channel(
     cuts = [n * i // k for i in range(k + 1)]
     order = NO_ORDER if rows is None else rows
     place = np.array([channel * block.n_samples, block.n_samples, strips.first], np.int64)
+    tallest = np.argsort(strips.reach[:, 0] - strips.reach[:, 1], kind="stable")
     run([
-        (meets, (block.raw, block.uv_per_bit, order, cuts[i], cuts[i + 1], block.shift, place, *strips[1:], hit))
+        (meets, (block.raw, block.uv_per_bit, order, cuts[i], cuts[i + 1], block.shift, place, tallest, *strips[1:],
+                 hit))
         for i in range(k)
     ])  # fmt: skip
 
@@ -156,29 +158,6 @@ def meets_part(a: float, b: float, points: NDArray[np.float64], begin: int, midd
 
 
 @kernel
-def meets_strips(
-    samples: Any,
-    scale_uv: Any,
-    part_at: NDArray[np.int64],
-    reach: NDArray[np.float64],
-    chain_at: NDArray[np.int64],
-    points: NDArray[np.float64],
-) -> bool:
-    """Return whether a line through samples, one on each side of every strip, meets the region."""
-    a = np.float64(np.float32(samples[0]) * scale_uv)
-    for s in range(samples.shape[0] - 1):
-        b = np.float64(np.float32(samples[s + 1]) * scale_uv)
-        near = ((a >= reach[s, 0]) | (b >= reach[s, 0])) & ((a <= reach[s, 1]) | (b <= reach[s, 1]))
-        if near and b - a == b - a:  # neither is NaN
-            for part in range(part_at[s], part_at[s + 1]):
-                c0, c1, c2 = chain_at[part, 0], chain_at[part, 1], chain_at[part, 2]
-                if meets_part(a, b, points, c0, c1, c2):
-                    return True
-        a = b
-    return False
-
-
-@kernel
 def meets(
     raw: Any,
     scale_uv: Any,
@@ -187,20 +166,31 @@ def meets(
     end: int,
     shift: NDArray[np.int16],
     place: NDArray[np.int64],
+    tallest: NDArray[np.int64],
     part_at: NDArray[np.int64],
     reach: NDArray[np.float64],
     chain_at: NDArray[np.int64],
     points: NDArray[np.float64],
     hit: Mask,
 ) -> None:
-    """Set hit for the events order[begin:end] (or begin to end) that meet a region cut into strips."""
-    base, n_samples, position = place[0], place[1], place[2]
-    n_strips = part_at.shape[0] - 1
+    """Set hit for the events order[begin:end] (or begin to end) that meet a region cut into strips, tallest first."""
+    base, n_samples, position, n_strips = place[0], place[1], place[2], tallest.shape[0]
     for i in range(begin, end):
         event = order[i] if order.shape[0] else i
         first = position - (shift[event] if shift.shape[0] else 0)
-        lo, hi = max(0, -first), min(n_strips + 1, n_samples - first)
-        if hi - lo < 2 or hit[event]:
-            continue
-        samples = raw[event, base + first + lo : base + first + hi]
-        hit[event] = meets_strips(samples, scale_uv, part_at[lo:], reach[lo:], chain_at, points)
+        found, turn = hit[event], 0
+        while turn < n_strips and not found:
+            s = tallest[turn]
+            turn += 1
+            at = first + s
+            if at < 0 or at > n_samples - 2:
+                continue
+            a = np.float64(np.float32(raw[event, base + at]) * scale_uv)
+            b = np.float64(np.float32(raw[event, base + at + 1]) * scale_uv)
+            near = ((a >= reach[s, 0]) | (b >= reach[s, 0])) & ((a <= reach[s, 1]) | (b <= reach[s, 1]))
+            if near and b - a == b - a:  # neither is NaN
+                for part in range(part_at[s], part_at[s + 1]):
+                    if meets_part(a, b, points, chain_at[part, 0], chain_at[part, 1], chain_at[part, 2]):
+                        found = True
+                        break
+        hit[event] = found

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from .block import Block, Window
 from .canvas import Canvas
+from .gathering import FEW, gather
 from .grouping import NO_ORDER
 from .kernel import kernel
-from .paircounts import FEW, encode, gather, quantise
+from .paircounts import encode, quantise
 from .rasterlines import MISSING, clip, column_rows
 from .regions import height_at
 from .threads import run, slices
