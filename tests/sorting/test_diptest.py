@@ -74,8 +74,8 @@ def test_p_is_uniform_for_uniform_samples_and_large_for_normal_ones() -> None:
 
 def test_two_modes_have_a_tiny_p_that_falls_on_with_their_distance() -> None:
     rng = np.random.default_rng(8)
-    near = rng.normal(size=400) + np.where(np.arange(400) % 2, 3.2, 0.0)
-    far = rng.normal(size=400) + np.where(np.arange(400) % 2, 4.5, 0.0)
+    near = rng.normal(size=400) + np.where(np.arange(400) % 2, 4.0, 0.0)
+    far = rng.normal(size=400) + np.where(np.arange(400) % 2, 5.5, 0.0)
     assert p_value(dip(far), 400) < p_value(dip(near), 400) < 0.05
     assert p_value(dip(far), 400) > 0
 

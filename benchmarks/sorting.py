@@ -1,0 +1,266 @@
+"""Accuracy and speed of sorting, beside other sorters, each file and seed printed.
+
+    python benchmarks/sorting.py                        the simulator's held-out seeds
+    python benchmarks/sorting.py --development          its development seeds
+    python benchmarks/sorting.py --events FOLDER        labelled event files (.npz: waveforms, fs, truth)
+    python benchmarks/sorting.py --quiroga FOLDER       the sixteen simulations C_*_noise*.mat
+    python benchmarks/sorting.py --pedreira FOLDER      the 95 simulations simulation_*.mat and ground_truth.mat
+    python benchmarks/sorting.py --single               channels of one unit, of background alone, of two amplitudes
+    python benchmarks/sorting.py --speed                one channel, then a million events over 96
+    --peers adds every other sorter installed; --seeds N repeats ours (and prints the worst)
+
+The rule: overlaps (truth -1, or marked by the simulator) stay in the input and are not scored. Multi-unit background
+(truth 100) and noise (0) count as false events of a cluster, never as a unit. Units of fewer than 20 scored events are
+left out. A unit is hit when one cluster holds half of it and is half made of it. F1 and accuracy are by the best
+one-to-one matching; a unit without a cluster has F1 0. A cluster is spurious when it hits nothing although most of its
+events belong to units.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+from scipy.optimize import linear_sum_assignment
+from scipy.signal import butter, sosfiltfilt
+
+import neuralsorter as ns
+from neuralsorter.simulate import DEVELOPMENT_SEEDS, HELD_OUT_SEEDS, simulate
+from neuralsorter.sorting import sort_channel
+from neuralsorter.sorting.alignment import Alignment
+from neuralsorter.sorting.sorters import PcaGmm
+
+BACKGROUND = 100
+LEAST_EVENTS = 20
+# As hard as the channels on which UMAP + HDBSCAN reaches an ARI of 0.88 over single units.
+HARD = {"polarity": "negative", "artefact_rate_hz": 0.0, "common_rate_hz": 0.0, "noise_level": 0.1}
+WINDOW, PRE = 64, 20
+
+
+@dataclass(frozen=True)
+class Set:
+    """Events of one channel with truth."""
+
+    name: str
+    waveforms: NDArray[Any]
+    times_s: NDArray[Any]
+    truth: NDArray[Any]
+    scored: NDArray[Any]
+    rate_hz: float
+    pre_samples: int
+
+
+Labeller = Callable[[Set, int], NDArray[Any]]
+
+
+def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> dict[str, float]:
+    """Return K, units, ARI, accuracy, F1, hits and spurious clusters by the rule above."""
+    from sklearn.metrics import adjusted_rand_score
+
+    units = [
+        u for u in np.unique(truth[scored]) if 0 < u < BACKGROUND and (scored & (truth == u)).sum() >= LEAST_EVENTS
+    ]
+    kept = scored & (np.isin(truth, units) | (truth == 0) | (truth == BACKGROUND))
+    true, found = truth[kept], labels[kept]
+    clusters = np.unique(found)
+    both = np.array([[np.sum((true == u) & (found == c)) for c in clusters] for u in units], float)
+    of_unit, of_cluster = both.sum(axis=1, keepdims=True), np.array([[np.sum(found == c) for c in clusters]], float)
+    f1 = 2 * both / (of_unit + of_cluster)
+    hit = (both >= 0.5 * of_unit) & (both >= 0.5 * of_cluster)
+    single = np.isin(true, units)
+    spurious = ~hit.any(axis=0) & (both.sum(axis=0) > 0.5 * of_cluster[0])
+    return {
+        "K": len(clusters),
+        "units": len(units),
+        "ARI": float(adjusted_rand_score(true[single], found[single])),
+        "accuracy": float(both[linear_sum_assignment(-both)].sum() / max(single.sum(), 1)),
+        "F1": float(f1[linear_sum_assignment(-f1)].sum() / len(units)),
+        "hits": float(hit.any(axis=1).mean()),
+        "spurious": int(spurious.sum()),
+    }
+
+
+def simulated(seeds: tuple[int, ...], channels: int = 2, duration_s: float = 180.0) -> Iterator[Set]:
+    """Yield the channels of the simulator's seeds."""
+    for seed in seeds:
+        made = simulate(channels, duration_s, seed, **HARD)  # type: ignore[arg-type] # one dictionary of mixed types
+        for channel in range(1, channels + 1):
+            part = made.take(made.spikes.channel == channel)
+            s = part.spikes
+            name = f"simulated {seed}/{channel}"
+            yield Set(name, s.waveforms, s.times_s, part.truth_unit, ~part.overlap, s.sampling_rate, s.pre_samples)
+
+
+def events(folder: Path) -> Iterator[Set]:
+    """Yield labelled event files: waveforms (n, samples), fs in Hz, truth (n,), optionally timestamps in s."""
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as file:
+            if "truth" not in file or len(np.unique(file["truth"][(file["truth"] > 0) & (file["truth"] < 99)])) < 2:
+                continue
+            waves, truth, rate = file["waveforms"], file["truth"], float(file["fs"])
+            times = file["timestamps"] if "timestamps" in file else np.full(len(waves), np.nan)
+        peak = int(np.abs(waves).mean(axis=0).argmax())
+        yield Set(path.stem, waves, times, truth, truth >= 0, rate, peak)
+
+
+def quiroga(folder: Path) -> Iterator[Set]:
+    """Yield the simulations of Quian Quiroga et al. 2004: data, spike_times, spike_class {class, overlap, ..}."""
+    for path in sorted(folder.rglob("C_*_noise*.mat")):
+        file = loadmat(path, squeeze_me=True)
+        onset = np.asarray(file["spike_times"].item() if file["spike_times"].dtype == object else file["spike_times"])
+        truth = np.asarray(file["spike_class"][0]).astype(int)
+        overlap = np.asarray(file["spike_class"][1]).astype(bool)
+        rate = 1000 / float(file["samplingInterval"]) if "samplingInterval" in file else 24_000.0
+        yield _cut(path.stem, file["data"], onset, np.where(overlap, -1, truth), rate)
+
+
+def pedreira(folder: Path) -> Iterator[Set]:
+    """Yield the simulations of Pedreira et al. 2012; class 0 of the ground truth is the multi-unit background."""
+    truths = loadmat(next(folder.rglob("ground_truth.mat")), squeeze_me=True)
+    paths = [p for p in folder.rglob("simulation_*.mat") if re.fullmatch(r"simulation_\d+", p.stem)]
+    for path in sorted(paths, key=lambda p: int(p.stem.split("_")[1])):
+        number = int(path.stem.split("_")[1]) - 1
+        onset, classes = truths["spike_first_sample"][number], np.asarray(truths["spike_classes"][number]).astype(int)
+        truth = np.where(classes == 0, BACKGROUND, classes)
+        yield _cut(path.stem, loadmat(path, squeeze_me=True)["data"], np.asarray(onset), truth, 24_000.0)
+
+
+def _cut(name: str, trace: NDArray[Any], onset: NDArray[Any], truth: NDArray[Any], rate: float) -> Set:
+    """Cut events out of a band-passed trace; the extremum is sought in the millisecond and a half after the onset."""
+    clean = sosfiltfilt(butter(2, [300, 6000], "bandpass", fs=rate, output="sos"), np.asarray(trace, float))
+    inside = (onset >= PRE) & (onset + 2 * WINDOW < len(clean))
+    onset, truth = onset[inside].astype(np.int64), truth[inside]
+    reach = np.arange(round(0.0015 * rate))
+    peak = onset + np.abs(clean[onset[:, None] + reach]).argmax(axis=1)
+    waves = clean[peak[:, None] + np.arange(-PRE, WINDOW - PRE)]
+    return Set(name, waves.astype(np.float32), peak / rate, truth, truth >= 0, rate, PRE)
+
+
+def ours(data: Set, seed: int) -> NDArray[Any]:
+    """Sort with the sorter of this project."""
+    return sort_channel(data.waveforms, data.times_s, data.rate_hz, data.pre_samples, seed).labels
+
+
+def peers() -> dict[str, Labeller]:
+    """Return the other sorters installed. All get the same aligned waveforms."""
+    found: dict[str, Labeller] = {
+        "PCA + GMM, BIC": lambda d, s: PcaGmm().sort(d.waveforms, d.times_s, d.rate_hz, d.pre_samples, s)
+    }
+    try:
+        from mountainsort5.core.isosplit6_subdivision_method import isosplit6_subdivision_method
+
+        found["MountainSort5"] = lambda d, _: isosplit6_subdivision_method(_aligned(d), npca_per_subdivision=10)
+    except ImportError:
+        print("MountainSort5 is not installed.")
+    try:
+        import hdbscan
+        import umap
+
+        def umap_hdbscan(data: Set, seed: int) -> NDArray[Any]:
+            flat = umap.UMAP(random_state=seed).fit_transform(_aligned(data))
+            return np.asarray(hdbscan.HDBSCAN(min_cluster_size=max(20, len(flat) // 100)).fit_predict(flat))
+
+        found["UMAP + HDBSCAN"] = umap_hdbscan
+    except ImportError:
+        print("UMAP or HDBSCAN is not installed.")
+    return found
+
+
+def _aligned(data: Set) -> NDArray[Any]:
+    return Alignment.of(data.waveforms.shape[-1], data.rate_hz, data.pre_samples)(data.waveforms)
+
+
+def compare(sets: Iterator[Set], seeds: int, *, with_peers: bool) -> None:
+    """Print every set, seed and sorter, then means and, over seeds, the worst accuracy."""
+    others = peers() if with_peers else {}
+    rows: dict[str, list[dict[str, float]]] = {}
+    for data in sets:
+        runs = [("NeuralSorter", ours, seed) for seed in range(seeds)] + [(n, f, 0) for n, f in others.items()]
+        for name, label, seed in runs:
+            began = time.perf_counter()
+            labels = label(data, seed)
+            result = score(data.truth, np.asarray(labels), data.scored) | {"s": time.perf_counter() - began}
+            rows.setdefault(name, []).append(result)
+            print(f"{data.name:34} {name:15} seed {seed} {len(data.truth):6} events {_text(result)}", flush=True)
+    for name, results in rows.items():
+        means = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
+        print(f"mean {name:15} {_text(means)}   worst accuracy {min(r['accuracy'] for r in results):.4f}")
+
+
+def _text(result: dict[str, float]) -> str:
+    return "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items())
+
+
+def single(seeds: tuple[int, ...]) -> None:
+    """Print how often one unit, and background alone, stay whole, and whether two amplitudes are told apart."""
+    for name, n_units, wanted in (("one unit", 1, 1), ("background", 0, BACKGROUND)):
+        counts = []
+        for seed in seeds:
+            options: dict[str, Any] = {**HARD, "n_units": n_units}
+            made = simulate(5, 120.0, seed, **options)
+            for channel in range(1, 6):
+                s = made.take((made.spikes.channel == channel) & (made.truth_unit == wanted)).spikes
+                counts.append(sort_channel(s.waveforms, s.times_s, s.sampling_rate, s.pre_samples).n_units)
+        print(f"{name}: K = 1 in {np.mean(np.array(counts) == 1):.1%} of {len(counts)} channels")
+    rng = np.random.default_rng(0)
+    apart = []
+    for seed in seeds:
+        shape = next(iter(simulate(1, 5.0, seed, 1).shapes_uv.values()))[0]
+        unit = rng.integers(0, 2, 1500)
+        size = (1 + 0.5 * unit) * rng.normal(1, 0.05, 1500) / np.abs(shape).max() * 80
+        waves = (size[:, None] * shape + 10 * rng.normal(size=(1500, len(shape)))).astype(np.float32)
+        found = sort_channel(waves, np.arange(1500.0), 20_000.0, 20).labels
+        apart.append(score(unit + 1, found, np.ones(1500, bool)))
+    print(f"amplitudes 1 and 1.5: K = 2 in {np.mean([r['K'] == 2 for r in apart]):.0%}, worst accuracy", end=" ")
+    print(f"{min(r['accuracy'] for r in apart):.4f}")
+
+
+def speed(jobs: int) -> None:
+    """Print the time for a channel of 5,000 events and for a million events over 96 channels."""
+    data = next(simulated(DEVELOPMENT_SEEDS[3:4], 1, 300.0))
+    one = replace(data, waveforms=data.waveforms[:5000], times_s=data.times_s[:5000])
+    ours(one, 0)
+    began = time.perf_counter()
+    ours(one, 0)
+    print(f"one channel of 5,000 events: {time.perf_counter() - began:.2f} s")
+    made = simulate(96, 60.0, DEVELOPMENT_SEEDS[0], n_events=1_000_000, polarity="negative", artefact_rate_hz=0.0)
+    began = time.perf_counter()
+    ns.sort(made.spikes, jobs=jobs)
+    print(f"1,000,000 events over 96 channels, {jobs} processes: {time.perf_counter() - began:.1f} s")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("events", "quiroga", "pedreira"):
+        parser.add_argument(f"--{name}", type=Path)
+    for name in ("development", "single", "speed", "peers"):
+        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    asked = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    seeds = DEVELOPMENT_SEEDS if asked.development else HELD_OUT_SEEDS
+    folders = [(events, asked.events), (quiroga, asked.quiroga), (pedreira, asked.pedreira)]
+    for load, folder in folders:
+        if folder is not None:
+            compare(load(folder), asked.seeds, with_peers=asked.peers)
+    if asked.single:
+        single(seeds)
+    if asked.speed:
+        speed(asked.jobs)
+    if not (asked.single or asked.speed or any(folder for _, folder in folders)):
+        compare(simulated(seeds), asked.seeds, with_peers=asked.peers)
+
+
+if __name__ == "__main__":
+    main()
