@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from .kernel import kernel
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def unit_means(raw: NDArray[Any], unit: NDArray[np.integer[Any]], uv_per_bit: fl
     return UnitMeans(units.astype(np.int64), count.astype(np.int64), mean * uv_per_bit, sd * uv_per_bit)
 
 
-@nb.njit(nogil=True, cache=True)
+@kernel
 def _moments(
     flat: NDArray[Any], place: NDArray[np.int64], n_units: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
