@@ -78,7 +78,11 @@ def report(p: NDArray[np.floating], truth: Truth) -> None:
     at = np.quantile(p[truth.noise], 0.99)
     print(f"  AUC {auc(p, truth):.4f}   sensitivity at specificity 0.99: {np.mean(p[truth.unit] > at):.4f}")
     print(f"  at 0.5: sensitivity {np.mean(p[truth.unit] >= 0.5):.4f}  specificity {np.mean(p[truth.noise] < 0.5):.4f}")
-    print(f"  calibration error {calibration(p, truth):.4f}")
+    print(f"  calibration error {calibration(p, truth):.4f}; P(spike) said, share of spikes found, events:")
+    both = truth.unit | truth.noise
+    for low in np.arange(0, 1, 0.1):
+        mine = both & (p >= low) & ((p < low + 0.1) | (low > 0.85))
+        print(f"    {p[mine].mean():.3f}  {truth.unit[mine].mean():.3f}  {mine.sum()}")
     rows = []
     for kind in np.unique(truth.kind[truth.noise]):
         mine = truth.noise & (truth.kind == kind)

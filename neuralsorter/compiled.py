@@ -13,16 +13,17 @@ from scipy.special import expit
 from .context import typical
 from .layers import activation
 from .networks import Network
-from .waveforms import noise_sigma, seen, to_common
+from .waveforms import quiet, seen, to_common
 
 BLOCK = 8192
+_IDLE = ("InputLayer", "Dropout")  # nothing after training
 
 
 class Compiled:
     """A network of input (60, 5) that starts with a valid Conv1D and ends in one log odds."""
 
     def __init__(self, network: Network) -> None:
-        layers = [layer for layer in network.layers if layer["class"] != "InputLayer"]
+        layers = [layer for layer in network.layers if layer["class"] not in _IDLE]
         config = layers[0]["config"]
         kernel, bias = network.weights[:2]
         matrix = _unrolled(kernel, int(np.ravel(config["strides"])[0]))  # (60, 5, n_hidden)
@@ -36,7 +37,7 @@ class Compiled:
     @staticmethod
     def fits(network: Network) -> bool:
         """Whether a network has the shape that this file can run."""
-        kinds = [layer["class"] for layer in network.layers if layer["class"] != "InputLayer"]
+        kinds = [layer["class"] for layer in network.layers if layer["class"] not in _IDLE]
         if network.input_shape != (60, 5) or kinds[:2] != ["Conv1D", "Flatten"] or set(kinds[2:]) != {"Dense"}:
             return False
         config = next(layer["config"] for layer in network.layers if layer["class"] == "Conv1D")
@@ -53,7 +54,8 @@ class Compiled:
     ) -> NDArray[np.float32]:
         """Return P(spike) of the events of one channel, (n_spikes,); see `plugins.Cleaner`."""
         common = to_common(waveforms, sampling_rate, pre_samples)
-        events = seen(common, noise_sigma(waveforms, pre_samples))
+        level, sigma = quiet(waveforms, pre_samples)
+        events = seen(common, sigma, level)
         alike = typical(events.values)
         of_group = alike.mean @ self._typical + self._bias
         of_mask = events.masks @ self._mask if len(events.masks) < BLOCK else None

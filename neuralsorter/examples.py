@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .context import typical
-from .waveforms import Seen, noise_sigma, seen, to_common
+from .waveforms import Seen, quiet, seen, to_common
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,8 @@ def as_they_are(
 ) -> Examples:
     """Return the events of one channel unvaried; arguments as for `varied`."""
     common = to_common(waveforms, sampling_rate, pre_samples)
-    return _examples(seen(common, noise_sigma(waveforms, pre_samples)), label, group)
+    level, sigma = quiet(waveforms, pre_samples)
+    return _examples(seen(common, sigma, level), label, group)
 
 
 def varied(
@@ -94,9 +95,11 @@ def varied(
     last = min(pre_samples + round(rng.uniform(0.7, 2.1) * per_ms), waveforms.shape[1])
     shown = waveforms[:, first:last]
     pre = pre_samples - first
-    sigma = noise_sigma(shown, pre) * np.exp(rng.normal(0, 0.12))
+    level, sigma = quiet(shown, pre)
+    level += sigma * rng.normal(0, 0.15)
+    sigma *= float(np.exp(rng.normal(0, 0.12)))
     common = to_common(shown, sampling_rate, pre, shift_s=rng.uniform(-0.22e-3, 0.22e-3))
-    return _examples(seen(common, sigma), label, group)
+    return _examples(seen(common, sigma, level), label, group)
 
 
 def _examples(events: Seen, label: NDArray[Any], group: int) -> Examples:

@@ -39,10 +39,15 @@ class Common:
 
 
 def noise_sigma(waveforms: NDArray[Any], pre_samples: int | None = None) -> float:
-    """Return the SD of a channel's noise, from its events alone.
+    """Return the SD of a channel's noise, from its events alone; see `quiet`."""
+    return quiet(waveforms, pre_samples)[1]
 
-    The samples well before the crossing are quiet in most events; their median absolute deviation ignores the few
-    where another spike or an artefact came first.
+
+def quiet(waveforms: NDArray[Any], pre_samples: int | None = None) -> tuple[float, float]:
+    """Return the level of a channel without spikes and the SD of its noise, from its events alone.
+
+    The samples well before the crossing are quiet in most events; their median and median absolute deviation ignore
+    the few where another spike or an artefact came first.
 
     Parameters
     ----------
@@ -53,25 +58,26 @@ def noise_sigma(waveforms: NDArray[Any], pre_samples: int | None = None) -> floa
 
     Returns
     -------
-    float
-        In the unit of the waveforms; 1.0 where nothing can be said.
+    tuple of float
+        In the unit of the waveforms; (0, 1) where nothing can be said.
 
     """
     n_spikes, n_samples = waveforms.shape
     if not n_spikes or not n_samples:
-        return 1.0
+        return 0.0, 1.0
     rows = waveforms[:: -(-n_spikes // _SIGMA_ROWS)]
     pre = n_samples // 3 if pre_samples is None else pre_samples
-    quiet = rows[:, : max(pre - max(pre // 5, 2), 0)]
-    if quiet.shape[1] < 4:
-        quiet = np.concatenate([rows[:, : max(pre - 1, 1)], rows[:, -max(n_samples // 6, 2) :]], axis=1)
-    finite = quiet[np.isfinite(quiet)]
+    before = rows[:, : max(pre - max(pre // 5, 2), 0)]
+    if before.shape[1] < 4:
+        before = np.concatenate([rows[:, : max(pre - 1, 1)], rows[:, -max(n_samples // 6, 2) :]], axis=1)
+    finite = before[np.isfinite(before)]
     if not len(finite):
-        return 1.0
-    sigma = _MAD * float(np.median(np.abs(finite - np.median(finite))))
-    known = np.where(np.isfinite(rows), rows, 0.0)
+        return 0.0, 1.0
+    level = float(np.median(finite))
+    sigma = _MAD * float(np.median(np.abs(finite - level)))
+    known = np.where(np.isfinite(rows), rows - level, 0.0)
     floor = float(np.median(np.abs(known).max(axis=1))) / _LARGEST_SNR
-    return max(sigma, floor) or 1.0
+    return level, max(sigma, floor) or 1.0
 
 
 def to_common(waveforms: NDArray[Any], sampling_rate: float, pre_samples: int, shift_s: float = 0.0) -> Common:
@@ -184,7 +190,9 @@ _NEAR = (14, 36)  # samples in which the event's own extremum lies, -0.3 to 0.8 
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def _turned(values: Any, mask: Any, scale: Any, out: Any, shift: Any) -> None:  # pragma: no cover - compiled
+def _turned(  # pragma: no cover - compiled
+    values: Any, mask: Any, level: Any, scale: Any, out: Any, shift: Any
+) -> None:
     n_samples = values.shape[1]
     last = n_samples - 1
     shared = mask.shape[0] == 1
@@ -193,16 +201,16 @@ def _turned(values: Any, mask: Any, scale: Any, out: Any, shift: Any) -> None:  
         largest = np.float32(0.0)
         at = COMMON_PRE
         for i in range(_NEAR[0], _NEAR[1]):
-            size = abs(values[row, i]) * seen[i]
+            size = abs(values[row, i] - level) * seen[i]
             if size > largest:
                 largest = size
                 at = i
         move = at - COMMON_PRE
-        factor = scale[row] if values[row, at] < 0 else -scale[row]
+        factor = scale if values[row, at] < level else -scale
         for i in range(n_samples):
-            x = values[row, min(max(i + move, 0), last)] * factor
+            x = (values[row, min(max(i + move, 0), last)] - level) * factor
             out[row, i] = x / (np.float32(6.0) + abs(x))
-        out[row, n_samples] = np.log1p(largest * scale[row]) * np.float32(0.25)
+        out[row, n_samples] = np.log1p(largest * scale) * np.float32(0.25)
         shift[row] = move
 
 
@@ -232,7 +240,7 @@ class Seen:
         return self.masks[self.which]
 
 
-def seen(common: Common, sigma: float) -> Seen:
+def seen(common: Common, sigma: float, level: float = 0.0) -> Seen:
     """Return events in SDs of the channel's noise, aligned and upright, so that a network has neither to learn.
 
     Parameters
@@ -241,13 +249,15 @@ def seen(common: Common, sigma: float) -> Seen:
         Events in the common window.
     sigma : float
         SD of the noise, in the unit of the values.
+    level : float
+        Where the channel lies without spikes.
 
     """
     values = np.ascontiguousarray(common.values, np.float32)
     n_spikes, n_samples = values.shape
     out = np.empty((n_spikes, n_samples + 1), np.float32)
     shift = np.empty(n_spikes, np.int64)
-    _turned(values, common.mask, np.full(n_spikes, 1.0 / sigma, np.float32), out, shift)
+    _turned(values, common.mask, np.float32(level), np.float32(1 / sigma), out, shift)
     outside = np.zeros((len(common.mask), _NEAR[1]), np.float32)
     padded = np.concatenate([outside, common.mask, outside], axis=1)
     if len(padded) > 1:

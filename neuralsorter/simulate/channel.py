@@ -31,6 +31,7 @@ class Setup:
     n_units: int | None
     noise_level: float | None
     multi_unit_cells: int
+    odd_share: float
     threshold_sigmas: float
     polarity: str
     artefact_kinds: Sequence[str]
@@ -107,7 +108,7 @@ def draw_cells(rng: np.random.Generator, setup: Setup) -> Cells:
     n_units = int(rng.integers(2, 13)) if setup.n_units is None else setup.n_units
     level = rng.uniform(0.08, 0.15) if setup.noise_level is None else setup.noise_level
     n_cells = n_units + setup.multi_unit_cells
-    bank = draw_bank(rng, max(n_cells, 1), setup.band, setup.rate_hz)
+    bank = draw_bank(rng, max(n_cells, 1), setup.band, setup.rate_hz, setup.odd_share)
     cell_size = np.r_[rng.uniform(0.7, 1.6, n_units) / level, rng.uniform(1.5, 4.5, setup.multi_unit_cells)]
     rates = np.r_[rng.uniform(0.5, 5.0, n_units), rng.uniform(0.3, 1.5, setup.multi_unit_cells)]
     times: list[NDArray[np.float64]] = []

@@ -79,6 +79,7 @@ def simulate(
     artefact_rate_hz: float = 0.3,
     common_rate_hz: float = 0.05,
     multi_unit_cells: int = 20,
+    odd_share: float = 0.0,
     uv_per_bit: float | None = 0.25,
     n_events: int | None = None,
 ) -> Simulation:
@@ -113,6 +114,8 @@ def simulate(
         Artefacts per second on each channel alone, and on all channels together.
     multi_unit_cells : int
         Distant cells per channel.
+    odd_share : float
+        Share of cells whose shape is outside the usual families.
     uv_per_bit : float or None
         Waveforms are int16 of this scale; None gives float32.
     n_events : int, optional
@@ -129,6 +132,7 @@ def simulate(
         n_units=n_units,
         noise_level=noise_level,
         multi_unit_cells=multi_unit_cells,
+        odd_share=odd_share,
         threshold_sigmas=threshold_sigmas,
         polarity=polarity,
         artefact_kinds=artefact_kinds,

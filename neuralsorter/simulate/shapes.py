@@ -11,27 +11,31 @@ from scipy.signal import butter, sosfilt
 
 PHASES = 8  # shapes are kept at this many sub-sample positions
 BEFORE_MS, AFTER_MS = 1.5, 4.5
+_DISTINCT = 0.985  # correlation above which two cells are too much alike
 
 
 @dataclass(frozen=True)
 class Band:
-    """A recording's band-pass filter, first to third order Butterworth."""
+    """A recording's band-pass filter, Butterworth: once, as hardware does, or there and back, as programs do."""
 
     low_hz: float
     high_hz: float
     order: int
+    both_ways: bool
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Band:
-        """Return a filter as amplifiers have it: 100-500 Hz to 3-7.5 kHz."""
-        low_hz = float(np.exp(rng.uniform(np.log(100), np.log(500))))
-        return cls(low_hz, rng.uniform(3000, 7500), int(rng.integers(1, 4)))
+        """Return a filter as amplifiers have it: 50-500 Hz to 3-7.5 kHz."""
+        low_hz = float(np.exp(rng.uniform(np.log(50), np.log(500))))
+        return cls(low_hz, rng.uniform(3000, 7500), int(rng.integers(1, 4)), bool(rng.random() < 0.4))
 
     def apply(self, signal: NDArray[np.floating], rate_hz: float) -> NDArray[np.float32]:
-        """Filter along the last axis, causally as hardware does."""
+        """Filter along the last axis."""
         high = min(self.high_hz, 0.45 * rate_hz)
         sos = butter(self.order, [self.low_hz, high], "bandpass", fs=rate_hz, output="sos")
-        return np.asarray(sosfilt(sos, signal, axis=-1), np.float32)
+        there = sosfilt(sos, signal, axis=-1)
+        back = sosfilt(sos, there[..., ::-1], axis=-1)[..., ::-1] if self.both_ways else there
+        return np.asarray(back, np.float32)
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,13 @@ class Bank:
         return np.sign(first[np.arange(len(first)), self.peak]).astype(np.float32)
 
 
-def draw_bank(rng: np.random.Generator, n_cells: int, band: Band, rate_hz: float, distinct: float = 0.985) -> Bank:
-    """Draw the shapes of `n_cells` cells; shapes correlated above `distinct` are drawn again, a few times."""
+def draw_bank(rng: np.random.Generator, n_cells: int, band: Band, rate_hz: float, odd_share: float = 0.0) -> Bank:
+    """Draw the shapes of `n_cells` cells; a shape much like an earlier one is drawn again, a few times."""
     rows: list[NDArray[np.float32]] = []
     for _ in range(n_cells):
         for _attempt in range(12):
-            fine = _filtered(rng, band, rate_hz)
-            if all(abs(float(np.dot(fine, other))) < distinct * _norm(fine) * _norm(other) for other in rows):
+            fine = _filtered(rng, band, rate_hz, odd_share)
+            if all(abs(float(np.dot(fine, other))) < _DISTINCT * _norm(fine) * _norm(other) for other in rows):
                 break
         rows.append(fine)
     fine_bank = np.array(rows, np.float32).reshape(n_cells, -1)
@@ -80,12 +84,12 @@ def _norm(values: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.dot(values, values)))
 
 
-def _filtered(rng: np.random.Generator, band: Band, rate_hz: float) -> NDArray[np.float32]:
+def _filtered(rng: np.random.Generator, band: Band, rate_hz: float, odd_share: float) -> NDArray[np.float32]:
     """Draw until the largest phase behind the filter is still the sharp one, as it is where a cell is close."""
     fine_hz = rate_hz * PHASES
     time_ms = (np.arange(int((BEFORE_MS + AFTER_MS) * fine_hz / 1000)) * 1000 / fine_hz) - BEFORE_MS
     while True:
-        unfiltered = draw_shape(rng, time_ms)
+        unfiltered = (draw_odd_shape if rng.random() < odd_share else draw_shape)(rng, time_ms)
         shape = band.apply(unfiltered, fine_hz)
         largest = int(np.abs(shape).argmax())
         if shape[largest] * unfiltered[np.abs(time_ms).argmin()] > 0 and abs(time_ms[largest] - 0.1) < 0.3:
@@ -98,7 +102,7 @@ def draw_shape(rng: np.random.Generator, time_ms: NDArray[np.floating]) -> NDArr
     Trough to peak takes 0.15-0.9 ms; the sides of a phase may be unequal; a fifth of the cells are inverted.
     """
     width = np.exp(rng.uniform(np.log(0.055), np.log(0.2)))  # SD of the main phase, ms
-    right = width * np.exp(rng.uniform(np.log(0.8), np.log(2.6)))
+    right = width * np.exp(rng.uniform(np.log(0.8), np.log(3.0)))
     delay = np.clip(right * rng.uniform(1.8, 5.5), 0.15, 0.9)
     shape = -_bump(time_ms, 0.0, width * rng.uniform(0.7, 1.1), right)
     after = rng.uniform(0.1, 0.85)
@@ -110,6 +114,18 @@ def draw_shape(rng: np.random.Generator, time_ms: NDArray[np.floating]) -> NDArr
     elif before < 0.7:  # a spike that starts slowly
         shape -= rng.uniform(0.05, 0.3) * _bump(time_ms, -2.0 * width, 1.5 * width, width)
     return shape if rng.random() < 0.8 else -shape
+
+
+def draw_odd_shape(rng: np.random.Generator, time_ms: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return a shape outside the usual families: two to five phases of any order, width and sign within 1.5 ms.
+
+    Fibres, cut windows and unusual filters make such shapes; that they recur is what tells them from artefacts.
+    """
+    shape = -_bump(time_ms, 0.0, *np.exp(rng.uniform(np.log(0.05), np.log(0.3), 2)))
+    for _ in range(int(rng.integers(1, 5))):
+        left, right = np.exp(rng.uniform(np.log(0.06), np.log(0.45), 2))
+        shape += rng.uniform(-0.8, 0.8) * _bump(time_ms, rng.uniform(-0.5, 1.1), left, right)
+    return shape if rng.random() < 0.7 else -shape
 
 
 def _bump(time_ms: NDArray[np.floating], centre: float, left: float, right: float) -> NDArray[np.float64]:
