@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 # The tests move away from the checkout, so that only the installed package can be imported.
 mkdir "$work/away"
 cp -r "$root/tests" "$work/away/tests"
-cp "$root/pyproject.toml" "$work/away/"
+cp -r "$root/docs" "$root/benchmarks" "$root/pyproject.toml" "$work/away/"
 ln -s "$root/../shared" "$work/shared" 2>/dev/null || true
 cd "$work/away"
 "$work/venv/bin/python" -c "import neuralsorter, pathlib; assert 'site-packages' in neuralsorter.__file__, neuralsorter.__file__"
