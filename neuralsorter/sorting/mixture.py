@@ -106,8 +106,8 @@ def from_labels(points: NDArray[Any], labels: NDArray[Any]) -> Mixture:
     return Mixture((counts + 1e-9) / (counts + 1e-9).sum(), means, covariances)
 
 
-def scan(points: NDArray[Any], most: int, patience: int = 2) -> tuple[Mixture, list[float]]:
-    """Fit 1, 2, .. `most` components, each started from the one before; return the best by BIC, and the BIC of each.
+def scan(points: NDArray[Any], most: int, patience: int = 2) -> list[Mixture]:
+    """Return mixtures of 1, 2, .. at most `most` components, each started from the one before.
 
     The component that gains most by it is split along its longest axis. The scan ends early once BIC has not improved
     for `patience` steps.
@@ -115,7 +115,8 @@ def scan(points: NDArray[Any], most: int, patience: int = 2) -> tuple[Mixture, l
     n, d = points.shape
     total = np.atleast_2d(np.cov(points.T)) + 1e-12 * np.eye(d)
     current = fit(points, Mixture(np.ones(1), points.mean(axis=0)[None], total[None]))
-    best, curve, worse = current, [current.bic], 0
+    fitted = [current]
+    best, worse = current.bic, 0
     for k in range(2, most + 1):
         if n < 3 * (d + 1) * k // 2:
             break
@@ -123,12 +124,12 @@ def scan(points: NDArray[Any], most: int, patience: int = 2) -> tuple[Mixture, l
             (fit(points, start, max_steps=10, tolerance=1e-3) for start in _splits(points, current)), key=_likelihood
         )
         current = fit(points, current)
-        curve.append(current.bic)
-        worse = 0 if current.bic < best.bic else worse + 1
-        best = current if current.bic < best.bic else best
+        fitted.append(current)
+        worse = 0 if current.bic < best else worse + 1
+        best = min(best, current.bic)
         if worse >= patience:
             break
-    return best, curve
+    return fitted
 
 
 def _likelihood(mixture: Mixture) -> float:

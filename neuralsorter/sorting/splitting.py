@@ -33,7 +33,7 @@ class Recipe:
     most_parts_inside: int = 6
     alpha: float = 0.2
     alpha_faint: float = 0.001
-    smallest_split: int = 120
+    smallest_split: int = 200
     training_steps: int = 600
     scanned: int = 5000  # events, evenly spread over time, that BIC is computed on
     deepest: int = 4
@@ -79,22 +79,32 @@ def _split_once(
     waves: NDArray[Any], faint: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int
 ) -> NDArray[np.int64]:
     n = len(waves)
-    one = np.zeros(n, np.int64)
     centre, axes = principal_axes(waves, recipe.n_full)
     points = (waves - centre) @ axes
     if n < 4 * max(points.shape[1], 1) or not points.shape[1]:
-        return one
+        return np.zeros(n, np.int64)
     whitening = learn_whitening(points, seed, recipe.n_axes)
     white = whitening(points)
     latent = encode(white, recipe.n_latent, 0 if depth else recipe.training_steps, seed)
     part = latent[np.linspace(0, n - 1, min(n, recipe.scanned)).astype(np.int64)]
-    found, curve = mixture.scan(part, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
+    fitted = mixture.scan(part, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
     if depth == 0:
-        trace.bic[:] = curve
-    labels = _numbered(found.assign(latent))
+        trace.bic[:] = [m.bic for m in fitted]
+    best = min(range(len(fitted)), key=lambda k: fitted[k].bic)
+    labels = _refined(white, _numbered(fitted[best].assign(latent)), faint, recipe, trace)
+    if labels.max() == 0 and len(fitted) > best + 1:
+        # A broad Gaussian over a narrow one can fit best and hide small units: look once more, in smaller parts.
+        labels = _refined(white, _numbered(fitted[-1].assign(latent)), faint, recipe, trace)
+    return labels
+
+
+def _refined(
+    white: NDArray[Any], labels: NDArray[Any], faint: NDArray[Any], recipe: Recipe, trace: Trace
+) -> NDArray[np.int64]:
+    """Alternate between the axes that tell the parts apart, a mixture along them, and merging, until parts settle."""
     for _ in range(_ROUNDS):
         if labels.max() == 0:
-            return one
+            break
         line = white @ discriminant_axes(white, labels, _MOST_AXES)
         refit = mixture.fit(line, mixture.from_labels(line, labels), max_steps=30)
         before, labels = labels, _numbered(refit.assign(line))
