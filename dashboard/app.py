@@ -26,7 +26,10 @@ from .workspace import Workspace
 FOLLOW_MS = 2000  # between looks at what another process has edited
 THEMES = {
     "light": {"palette": {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}}},
-    "dark": {"palette": {"primary": {"main": "#7ab8ff"}, "secondary": {"main": "#4cc3a0"}}},
+    "dark": {
+        "palette": {"primary": {"main": "#7ab8ff"}, "secondary": {"main": "#4cc3a0"}},
+        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#16263d", "color": "#ffffff"}}}},
+    },
 }
 
 
