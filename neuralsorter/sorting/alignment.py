@@ -10,9 +10,11 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 BEFORE_MS, AFTER_MS = 0.6, 1.6  # what is kept around the extremum: the part that tells units apart
 _EARLIEST_MS, _LATEST_MS = 0.3, 0.8  # where the extremum is sought, from the crossing
+_SMOOTHING_MS = 0.05
 _TAPS = 8
 _PHASES = 64
 _FAINT = 0.1  # of the extremum: a value at the crossing below this tells no polarity
@@ -40,6 +42,7 @@ class Alignment:
     latest: int
     before: int
     count: int
+    smoothing: float  # SD; noise on a broad extremum would otherwise move it from one sample to another
 
     @classmethod
     def of(cls, n_samples: int, sampling_rate: float, pre_samples: int) -> Alignment:
@@ -49,7 +52,7 @@ class Alignment:
         latest = min(n_samples - 1, pre_samples + round(_LATEST_MS * per_ms))
         before = min(round(BEFORE_MS * per_ms), pre_samples)
         count = min(before + 1 + round(AFTER_MS * per_ms), n_samples)
-        return cls(pre_samples, earliest, latest, before, count)
+        return cls(pre_samples, earliest, latest, before, count, _SMOOTHING_MS * per_ms)
 
     def __call__(self, waveforms: NDArray[Any]) -> NDArray[np.float64]:
         """Return the aligned windows of waveforms (n, n_samples) or (n, n_channels, n_samples), channels side by side.
@@ -60,7 +63,8 @@ class Alignment:
         waves = np.ascontiguousarray(waveforms, np.float32)
         waves = waves[:, None, :] if waves.ndim == 2 else waves
         out = np.empty((len(waves), waves.shape[1], self.count))
-        _align(waves, self.crossing, self.earliest, self.latest, self.before, _KERNEL, out)
+        smooth = gaussian_filter1d(waves, self.smoothing, axis=-1, mode="nearest", truncate=3.0)
+        _align(waves, smooth, self.crossing, self.earliest, self.latest, self.before, _KERNEL, out)
         return out.reshape(len(waves), -1)
 
 
@@ -93,11 +97,13 @@ def _peak(wave: Any, sign: float, earliest: int, latest: int, kernel: Any) -> An
 
 
 @numba.njit(cache=True, nogil=True)
-def _align(waves: Any, crossing: int, earliest: int, latest: int, before: int, kernel: Any, out: Any) -> None:
+def _align(
+    waves: Any, smooth: Any, crossing: int, earliest: int, latest: int, before: int, kernel: Any, out: Any
+) -> None:
     for event in range(len(waves)):
         place, height = float(crossing), -1.0
         for channel in range(waves.shape[1]):
-            wave = waves[event, channel]
+            wave = smooth[event, channel]
             down, depth = _peak(wave, -1.0, earliest, latest, kernel)
             up, rise = _peak(wave, 1.0, earliest, latest, kernel)
             negative = depth >= rise
