@@ -6,16 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from .expectation import improve, log_joint, precision_roots
 
 _REGULARISATION = 1e-3  # of the mean variance
 _PRIOR_EVENTS = 5.0  # weight of the mean covariance in each component's: keeps small components from collapsing
 _STRAY_WIDTH = 10.0  # the outlier component is this many times as wide as all events together, in variance
 _STRAY_SHARE = 0.01
-_BLOCK = 256
-_NOTHING = 1e-6  # events: less moves no component
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class Mixture:
 
     def log_joint(self, points: NDArray[Any]) -> NDArray[np.float64]:
         """Return log(weight x density) of each component, (n, k)."""
-        roots, constants = _precision_roots(self.weights, self.means, self.covariances)
-        return _log_joint(np.ascontiguousarray(points, np.float64), self.means, roots, constants)
+        roots, constants = precision_roots(self.weights, self.means, self.covariances)
+        return log_joint(np.ascontiguousarray(points, np.float64), self.means, roots, constants)
 
     def posterior(self, points: NDArray[Any]) -> NDArray[np.float64]:
         """Return P(component | event), (n, k), outliers shared out among the components."""
@@ -62,25 +61,12 @@ def fit(points: NDArray[Any], start: Mixture, *, max_steps: int = 60, tolerance:
     """Improve `start` on `points` (n, d) by expectation maximisation until the gain per event is below `tolerance`."""
     n, d = points.shape
     columns = np.ascontiguousarray(points.T, np.float64)
-    weights, means, covariances = start.weights, start.means, start.covariances
     total = np.atleast_2d(np.cov(points.T)) if n > 1 else np.eye(d)
     floor = max(_REGULARISATION * float(np.trace(total)) / d, 1e-12)
     stray = stray_log_density(total)
-    before = -math.inf
-    for _ in range(max_steps):
-        roots, constants = _precision_roots(weights, means, covariances)
-        likelihood, counts, sums, squares = _expect(columns, means, roots, constants, stray)
-        share = np.maximum(counts, 1e-9)
-        centred = sums / share[:, None]  # the sums are taken around the old means
-        pooled = (squares.sum(axis=0) - np.einsum("k,ki,kj->ij", share, centred, centred)) / max(share.sum(), 1.0)
-        scatter = squares - np.einsum("k,ki,kj->kij", share, centred, centred)
-        covariances = (scatter + _PRIOR_EVENTS * pooled) / (share + _PRIOR_EVENTS)[:, None, None]
-        covariances = covariances + floor * np.eye(d)
-        means = means + centred
-        weights = share / share.sum()
-        if likelihood - before < tolerance * n:
-            break
-        before = likelihood
+    weights, means, covariances, likelihood = improve(
+        columns, start.weights, start.means, start.covariances, stray, floor, _PRIOR_EVENTS, max_steps, tolerance
+    )
     return Mixture(weights, means, covariances, stray, likelihood, n)
 
 
@@ -164,143 +150,3 @@ def _split(mixture: Mixture, c: int, axis: NDArray[Any]) -> Mixture:
     weights = np.append(mixture.weights, mixture.weights[c] / 2)
     weights[c] /= 2
     return Mixture(weights, means, covariances)
-
-
-def _precision_roots(weights: NDArray[Any], means: NDArray[Any], covariances: NDArray[Any]) -> tuple[Any, Any]:
-    """Return, of each component, L with precision = L^T L (lower triangular), and the log of weight x density at it."""
-    d = means.shape[1]
-    lower = np.linalg.cholesky(covariances)
-    roots = np.stack([np.linalg.inv(c) for c in lower])
-    log_det = 2 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
-    return roots, np.log(weights + 1e-300) - 0.5 * (d * math.log(2 * math.pi) + log_det)
-
-
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
-def _log_joint(points: Any, means: Any, roots: Any, constants: Any) -> Any:
-    n, d = points.shape
-    k = len(constants)
-    joint = np.empty((n, k))
-    for i in range(n):
-        for c in range(k):
-            distance = 0.0
-            for row in range(d):
-                value = 0.0
-                for column in range(row + 1):
-                    value += roots[c, row, column] * (points[i, column] - means[c, column])
-                distance += value * value
-            joint[i, c] = constants[c] - 0.5 * distance
-    return joint
-
-
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
-def _block_joint(rest: Any, root: Any, constant: float, joint: Any) -> None:
-    """Fill `joint` (size,) with log(weight x density) of a component at events `rest` (d, size) from its mean."""
-    d, size = rest.shape
-    value = np.empty(size)
-    joint[:] = constant
-    for row in range(d):
-        value[:] = 0.0
-        for column in range(row + 1):
-            factor = root[row, column]
-            line = rest[column]
-            for i in range(size):
-                value[i] += factor * line[i]
-        for i in range(size):
-            joint[i] -= 0.5 * value[i] * value[i]
-
-
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
-def _exponential(values: Any) -> None:
-    """Replace `values` (size,) by their exponentials; those below -30 count as -30, none is above 0.
-
-    The series at 1/64 of the value, squared six times: exact to 1e-10, and the processor takes several at once.
-    """
-    for i in range(len(values)):
-        x = max(values[i], -30.0) / 64.0
-        series = 1.0 + x / 10.0
-        for order in range(9, 0, -1):
-            series = 1.0 + x * series / order
-        for _ in range(6):
-            series *= series
-        values[i] = series
-
-
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
-def _block_shares(joint: Any, stray: float, size: int) -> float:
-    """Turn `joint` (k, block) into shares of the components, in place; return the log likelihood of `size` events."""
-    k = len(joint)
-    top = np.full(joint.shape[1], stray)
-    for c in range(k):
-        row = joint[c]
-        for i in range(len(row)):
-            top[i] = max(top[i], row[i])
-    norm = stray - top
-    _exponential(norm)
-    for c in range(k):
-        row = joint[c]
-        for i in range(len(row)):
-            row[i] -= top[i]
-        _exponential(row)
-        for i in range(len(row)):
-            norm[i] += row[i]
-    total = 0.0
-    for i in range(size):
-        total += top[i] + math.log(norm[i])
-    for c in range(k):
-        row = joint[c]
-        for i in range(len(row)):
-            row[i] /= norm[i]
-        row[size:] = 0.0
-    return total
-
-
-@numba.njit(cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"}, nogil=True)
-def _block_moments(rest: Any, share: Any, sums: Any, squares: Any) -> float:
-    """Add moments of the events around the mean to `sums` (d,) and `squares` (d, d); return the sum of shares."""
-    d, size = rest.shape
-    count = 0.0
-    for i in range(size):
-        count += share[i]
-    if count < _NOTHING:
-        return count
-    scaled = np.empty(size)
-    for row in range(d):
-        total = 0.0
-        line = rest[row]
-        for i in range(size):
-            scaled[i] = share[i] * line[i]
-            total += scaled[i]
-        sums[row] += total
-        for column in range(row + 1):
-            product = 0.0
-            line = rest[column]
-            for i in range(size):
-                product += scaled[i] * line[i]
-            squares[row, column] += product
-            if column < row:
-                squares[column, row] += product
-    return count
-
-
-@numba.njit(cache=True, nogil=True)
-def _expect(columns: Any, means: Any, roots: Any, constants: Any, stray: float) -> Any:
-    """One E step over `columns` (d, n): log likelihood and, per component, count, sum and squares around its mean.
-
-    In blocks that stay in the cache, with events innermost, so that the processor takes several at once.
-    """
-    d, n = columns.shape
-    k = len(constants)
-    counts, sums, squares = np.zeros(k), np.zeros((k, d)), np.zeros((k, d, d))
-    joint = np.empty((k, _BLOCK))
-    rest = np.zeros((k, d, _BLOCK))
-    total = 0.0
-    for start in range(0, n, _BLOCK):
-        size = min(_BLOCK, n - start)
-        for c in range(k):
-            for axis in range(d):
-                rest[c, axis, :size] = columns[axis, start : start + size] - means[c, axis]
-            _block_joint(rest[c], roots[c], constants[c], joint[c])
-        total += _block_shares(joint, stray, size)
-        for c in range(k):
-            counts[c] += _block_moments(rest[c], joint[c], sums[c], squares[c])
-    return total, counts, sums, squares

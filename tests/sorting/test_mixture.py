@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import multivariate_normal
 from sklearn.mixture import GaussianMixture
 
-from neuralsorter.sorting import mixture
+from neuralsorter.sorting import expectation, mixture
 
 
 def clusters(centres: list[list[float]], n: int, seed: int = 0) -> NDArray[np.float64]:
@@ -61,7 +61,7 @@ def test_a_stray_event_makes_no_component_and_moves_no_mean() -> None:
 def test_the_fast_exponential_is_exact_enough() -> None:
     values = np.linspace(-29.9, 0, 3001)
     fast = values.copy()
-    mixture._exponential(fast)
+    expectation._exponential(fast)
     np.testing.assert_allclose(fast, np.exp(values), rtol=1e-9)
 
 
