@@ -11,9 +11,9 @@
 
 The rule: overlaps (truth -1, or marked by the simulator) stay in the input and are not scored. Multi-unit background
 (truth 100) and noise (0) count as false events of a cluster, never as a unit. Units of fewer than 20 scored events are
-left out. A unit is hit when one cluster holds half of it and is half made of it. F1 and accuracy are by the best
-one-to-one matching; a unit without a cluster has F1 0. A cluster is spurious when it hits nothing although most of its
-events belong to units.
+left out, and so is the ARI of a channel of one unit. A unit is hit when one cluster holds half of it and is half made
+of it. F1 and accuracy are by the best one-to-one matching; a unit without a cluster has F1 0. A cluster is spurious
+when it hits nothing although most of its events belong to units.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> di
     return {
         "K": len(clusters),
         "units": len(units),
-        "ARI": float(adjusted_rand_score(true[single], found[single])),
+        "ARI": float(adjusted_rand_score(true[single], found[single])) if len(units) > 1 else float("nan"),
         "accuracy": float(both[linear_sum_assignment(-both)].sum() / max(single.sum(), 1)),
         "F1": float(f1[linear_sum_assignment(-f1)].sum() / len(units)),
         "hits": float(hit.any(axis=1).mean()),
@@ -192,7 +192,7 @@ def compare(sets: Iterator[Set], seeds: int, *, with_peers: bool) -> None:
             rows.setdefault(name, []).append(result)
             print(f"{data.name:34} {name:15} seed {seed} {len(data.truth):6} events {_text(result)}", flush=True)
     for name, results in rows.items():
-        means = {key: float(np.mean([r[key] for r in results])) for key in results[0]}
+        means = {key: float(np.nanmean([r[key] for r in results])) for key in results[0]}
         print(f"mean {name:15} {_text(means)}   worst accuracy {min(r['accuracy'] for r in results):.4f}")
 
 

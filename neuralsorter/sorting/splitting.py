@@ -32,7 +32,7 @@ class Recipe:
     most_parts: int = 12
     most_parts_inside: int = 6
     alpha: float = 0.2
-    alpha_faint: float = 0.001
+    alpha_faint: float = 1e-6
     smallest_split: int = 200
     training_steps: int = 600
     scanned: int = 5000  # events, evenly spread over time, that BIC is computed on
