@@ -40,7 +40,7 @@ def sort_channel(
     pre_samples: int,
     seed: int = 0,
     recipe: Recipe | None = None,
-    learn_from: int = 6000,
+    learn_from: int = 5000,
     cancel: threading.Event | None = None,
 ) -> SortResult:
     """Sort the events of one channel.

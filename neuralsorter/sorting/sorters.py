@@ -34,7 +34,7 @@ class AutoencoderGmm(Sorter):
         doc="Two parts stay apart when a gap like theirs has this chance or less within one unit. Lower: fewer units.",
     )
     learn_from = param.Integer(
-        6000, bounds=(100, 20_000), doc="Events the units are learned from, spread over time; the rest are assigned."
+        5000, bounds=(100, 20_000), doc="Events the units are learned from, spread over time; the rest are assigned."
     )
 
     def sort(
