@@ -88,7 +88,7 @@ class Files(pn.viewable.Viewer):
     def _build_open(self) -> None:
         self.place = pmui.Typography(object="", variant="body2")
         self.choices = pmui.MultiSelect(
-            label="Projects, folders and recordings (several: in the order you click)", options={}, size=12,
+            label="Projects, folders and recordings (one or several)", options={}, size=12,
             sizing_mode="stretch_width",
         )  # fmt: skip
         self.enter = pmui.Button(label="Open", color="primary", on_click=lambda _: self.open_chosen())
