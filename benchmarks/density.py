@@ -20,7 +20,7 @@ import xarray
 from numpy.typing import NDArray
 
 from neuralsorter.density import Picture, View, density
-from neuralsorter.threads import threads
+from neuralsorter.drawing.threads import threads
 
 WIDTH, HEIGHT, N_SAMPLES, N_UNITS, UV_PER_BIT = 900, 500, 60, 10, 0.25
 MOVED = 5_000

@@ -16,7 +16,7 @@ import pandas as pd
 
 from neuralsorter import plugins
 from neuralsorter.metrics import metrics, recording
-from neuralsorter.script_runner import ScriptRunner
+from neuralsorter.scripting.script_runner import ScriptRunner
 from neuralsorter.spikes import Spikes
 
 N_EVENTS, N_SAMPLES, N_UNITS = 100_000, 48, 6

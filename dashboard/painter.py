@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.block import View as Window
-from neuralsorter.canvas import Image
+from neuralsorter.drawing.block import View as Window
+from neuralsorter.drawing.canvas import Image
+from neuralsorter.drawing.picture import Picture, alignment
 from neuralsorter.picking import pick
-from neuralsorter.picture import Picture, alignment
 from neuralsorter.project import Project
 
 from .evidence import Summary, summarise

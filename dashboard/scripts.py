@@ -9,10 +9,10 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.document import Document
 
-from neuralsorter import scripts
 from neuralsorter.errors import PluginError, ProjectError
-from neuralsorter.script_runner import ScriptResult, ScriptRunner
-from neuralsorter.scripts import Parameter, Script
+from neuralsorter.scripting import scripts
+from neuralsorter.scripting.script_runner import ScriptResult, ScriptRunner
+from neuralsorter.scripting.scripts import Parameter, Script
 
 from .jobs import Jobs, Report
 from .workspace import Workspace, attempt

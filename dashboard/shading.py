@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import colorcet
-import numba as nb
 import numpy as np
 from datashader.transfer_functions import eq_hist
 from numpy.typing import NDArray
 
+from neuralsorter.drawing.blending import cover, mix
 from neuralsorter.palette import unit_colour
 from neuralsorter.spikes import NOISE
 
@@ -76,37 +76,6 @@ def shade(
         cover(rgba, ink, np.full(3, 255 if dark else 0, np.float32))
     rgba[..., 3] *= 255
     return np.rint(rgba).astype(np.uint8)
-
-
-def cover(rgba: NDArray[np.float32], opacity: NDArray[np.float32], colours: NDArray[np.float32]) -> None:
-    """Lay a layer, (height, width) of 0 to 1 and colours (height, width, 3) or (3,), over an image."""
-    shape = (*opacity.shape, 3)
-    _cover(rgba, opacity, np.ascontiguousarray(np.broadcast_to(colours, shape)))
-
-
-@nb.njit(nogil=True, cache=True)
-def _cover(rgba: Any, opacity: Any, colours: Any) -> None:
-    for y in range(opacity.shape[0]):
-        for x in range(opacity.shape[1]):
-            above = opacity[y, x]
-            if above == 0:
-                continue
-            below = rgba[y, x, 3] * (1 - above)
-            for c in range(3):
-                rgba[y, x, c] = (colours[y, x, c] * above + rgba[y, x, c] * below) / (above + below)
-            rgba[y, x, 3] = above + below
-
-
-@nb.njit(nogil=True, cache=True)
-def mix(image: Any, colour: Any, total: Any, colours: Any) -> None:
-    """Add an image to the total, and its colour, as often as it counts, to the colours."""
-    for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            count = image[y, x]
-            if count:
-                total[y, x] += count
-                for c in range(3):
-                    colours[y, x, c] += np.float32(count) * colour[c]
 
 
 def _opacity(counts: NDArray[Any], mode: str, faintest: float, densest: float) -> NDArray[np.float32]:

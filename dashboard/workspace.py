@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from neuralsorter.errors import NeuralSorterError, ProjectError
 from neuralsorter.focus import Focus
-from neuralsorter.importing import PART
 from neuralsorter.project import Project
 from neuralsorter.settings import settings
 from neuralsorter.spikes import Spikes
+from neuralsorter.storage.importing import PART
 
 from .jobs import Jobs, on_page
 

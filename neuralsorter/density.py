@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .block import View, as_block, check_view
-from .canvas import Canvas
-from .grouping import as_units
-from .picture import Picture, Preview, alignment
+from .drawing.block import View, as_block, check_view
+from .drawing.canvas import Canvas
+from .drawing.grouping import as_units
+from .drawing.picture import Picture, Preview, alignment
 
 __all__ = ["Density", "Picture", "Preview", "View", "alignment", "density"]
 

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from .edit import Edit
 from .errors import DataError
 from .project import Project
-from .rowsets import Rows, common, either, rowset, without
 from .spikes import NOISE
+from .storage.rowsets import Rows, common, either, rowset, without
 
 MODES = ("replace", "add", "subtract", "intersect")
 

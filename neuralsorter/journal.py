@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .disk import PARTIAL, journal_bytes, sync_file, sync_folder
 from .edit import Action, Mark, current_author
 from .errors import ProjectError
-from .schema import (
+from .storage.disk import PARTIAL, journal_bytes, sync_file, sync_folder
+from .storage.schema import (
     ACTION_FIELDS,
     BLOCK_FIELDS,
     ROOT_HASH,

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .block import Block, View, as_block, check_view
+from .drawing.block import Block, View, as_block, check_view
+from .drawing.grouping import NO_ORDER
+from .drawing.pixelpicking import pick_pixels
+from .drawing.regions import strips_of
+from .drawing.threads import run, slices
 from .errors import DataError
-from .grouping import NO_ORDER
 from .kernel import kernel
-from .pixelpicking import pick_pixels
-from .regions import strips_of
-from .threads import run, slices
 
 Mask = NDArray[np.bool_]
 

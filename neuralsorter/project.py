@@ -13,9 +13,11 @@ from typing import Any, Self, cast
 import numpy as np
 
 from . import store
-from .disk import remove_tree
 from .errors import ProjectError
-from .folder import (
+from .journal import Journal
+from .spikes import Spikes
+from .storage.disk import remove_tree
+from .storage.folder import (
     JOURNAL,
     check_facts,
     experiment_folder,
@@ -24,12 +26,10 @@ from .folder import (
     record_import,
     stored_experiments,
 )
-from .importing import agreed, fitted, part_of, recordings
-from .journal import Journal
-from .keeping import Keeping
-from .lock import WriterLock
-from .seal import seal
-from .spikes import Spikes
+from .storage.importing import agreed, fitted, part_of, recordings
+from .storage.keeping import Keeping
+from .storage.lock import WriterLock
+from .storage.seal import seal
 from .store import Experiment, Progress, arrange
 
 _shared: dict[tuple[Path, bool], Project] = {}

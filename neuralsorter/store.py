@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .columns import mapped, table_from_json, table_to_json, write_array, write_bytes, write_header
-from .disk import PARTIAL, READ_ONLY_MODE, remove_tree, sha256_of, sync_file, sync_folder
 from .errors import ProjectError
 from .spikes import NO_UNIT, Spikes, empty_channels, empty_triggers
+from .storage.columns import mapped, table_from_json, table_to_json, write_array, write_bytes, write_header
+from .storage.disk import PARTIAL, READ_ONLY_MODE, remove_tree, sha256_of, sync_file, sync_folder
 
 MANIFEST = "manifest.json"
 FORMAT = 1

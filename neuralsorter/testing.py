@@ -110,8 +110,8 @@ def check_loader(loader: Loader, path: str | Path) -> None:
 
 def check_utility(path: str | Path) -> None:
     """Check that a script runs with its defaults on one channel, on one event and on none, and returns something."""
-    from .script_runner import ScriptRunner
-    from .scripts import describe
+    from .scripting.script_runner import ScriptRunner
+    from .scripting.scripts import describe
 
     script = describe(path)
     if script.error:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .density import Picture, View, alignment, density
+from .drawing.blending import cover, mix
 from .means import unit_means
 from .picking import pick
 from .spiketrain import isi_histogram
@@ -30,6 +31,14 @@ def warm() -> None:
             pick(waves, region, sampling_rate=1000.0, pre_samples=0, view=seen, among=np.arange(50))
         unit_means(waves, unit)
     isi_histogram(np.arange(10.0))
+    _warm_colours()
+
+
+def _warm_colours() -> None:
+    for dtype in (np.int32, np.int64):
+        mix(np.ones((4, 4), dtype), np.ones(3, np.float32), np.zeros((4, 4), np.int64), np.zeros((4, 4, 3), np.float32))
+    for shape in ((4, 4, 3), (3,)):
+        cover(np.zeros((4, 4, 4), np.float32), np.ones((4, 4), np.float32), np.zeros(shape, np.float32))
 
 
 if __name__ == "__main__":

@@ -271,7 +271,7 @@ def _close_files(readable: list[str], home: Path) -> None:
     """Leave the files named, the Python installation and the folder of this order; nothing else can be opened."""
     if sys.platform != "linux":
         return
-    from .confine import landlock
+    from .scripting.confine import landlock
 
     os.environ["TMPDIR"] = tempfile.tempdir = str(home)
     landlock([*readable, sys.prefix, sys.base_prefix, str(Path(__file__).resolve().parents[1])], str(home))

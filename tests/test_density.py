@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from neuralsorter import NeuralSorterError
 from neuralsorter.density import Picture, View, alignment, density
-from neuralsorter.grouping import by_code
+from neuralsorter.drawing.grouping import by_code
+from neuralsorter.drawing.paircounts import count_pairs
+from neuralsorter.drawing.pairdrawing import draw_segments
 from neuralsorter.kernel import kernel
-from neuralsorter.paircounts import count_pairs
-from neuralsorter.pairdrawing import draw_segments
 from neuralsorter.warmup import warm
 
 Range = tuple[float, float]

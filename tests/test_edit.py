@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuralsorter.codec import pack_codes, pack_rows, unpack_codes, unpack_rows
 from neuralsorter.edit import Edit, Mark, acting_as, current_author
+from neuralsorter.storage.codec import pack_codes, pack_rows, unpack_codes, unpack_rows
 
 NOTHING = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32)
 

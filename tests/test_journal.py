@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neuralsorter.backups import KEEP_DAYS, KEEP_LAST, spare
 from neuralsorter.edit import Mark
 from neuralsorter.errors import ProjectError
-from neuralsorter.history import History
 from neuralsorter.journal import Journal
-from neuralsorter.rescue import copy_prefix, problems, recover
-from neuralsorter.schema import Block
-from neuralsorter.seal import Seal, look_at, seal
+from neuralsorter.storage.backups import KEEP_DAYS, KEEP_LAST, spare
+from neuralsorter.storage.history import History
+from neuralsorter.storage.rescue import copy_prefix, problems, recover
+from neuralsorter.storage.schema import Block
+from neuralsorter.storage.seal import Seal, look_at, seal
 
 
 def block(channel: int = 3, unit: int = 2, rows: tuple[int, ...] = (1, 5, 8)) -> Block:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neuralsorter import NeuralSorterError, pick
-from neuralsorter.block import Window
 from neuralsorter.density import View, alignment, density
+from neuralsorter.drawing.block import Window
+from neuralsorter.drawing.pixelpicking import fill
 from neuralsorter.picking import pick_amplitude, pick_box, pick_crossing
-from neuralsorter.pixelpicking import fill
 
 RATE, PRE = 20_000.0, 5
 quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neuralsorter import disk
 from neuralsorter.edit import acting_as
 from neuralsorter.errors import Cancelled, DataError, ProjectError
-from neuralsorter.lock import WriterLock
 from neuralsorter.project import Project
-from neuralsorter.rescue import _whole_action as whole_action
 from neuralsorter.saving import save
 from neuralsorter.spikes import Spikes
+from neuralsorter.storage import disk
+from neuralsorter.storage.lock import WriterLock
+from neuralsorter.storage.rescue import _whole_action as whole_action
 
 
 def recording(n: int = 400, seed: int = 0, **columns: Any) -> Spikes:
@@ -459,7 +459,7 @@ def test_two_openings_in_one_process_share_one_project(folder: Path) -> None:
 WRITER = """
 import sys
 from neuralsorter.project import Project
-from neuralsorter.rescue import _whole_action as whole_action
+from neuralsorter.storage.rescue import _whole_action as whole_action
 project = Project.open(sys.argv[1])
 for line in sys.stdin:
     project.assign(project.rows(2)[:int(line)], 4)
@@ -602,7 +602,8 @@ def test_a_copy_keeps_the_units_even_where_the_journal_is_gone(folder: Path, mon
         project.assign(project.rows(2)[:5], 2)
         with monkeypatch.context() as broken:
             broken.setattr(
-                "neuralsorter.rescue._whole_action", lambda db, n, last: (n == 1 and whole_action(db, n, last)) or None
+                "neuralsorter.storage.rescue._whole_action",
+                lambda db, n, last: (n == 1 and whole_action(db, n, last)) or None,
             )
             copied = project.save_copy(folder.parent / "copy.nsort")
         with Project.open(copied) as copy:
@@ -659,7 +660,7 @@ def test_a_whole_recording_action_is_preceded_by_a_backup(folder: Path) -> None:
 
 
 def test_every_so_many_actions_the_journal_is_backed_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuralsorter.keeping.EVERY_ACTIONS", 5)
+    monkeypatch.setattr("neuralsorter.storage.keeping.EVERY_ACTIONS", 5)
     with Project.open(folder) as project:
         have = len(list((folder / "backups").iterdir()))
         for unit in range(2, 14):

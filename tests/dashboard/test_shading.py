@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,9 @@ def test_nothing_shown_is_transparent() -> None:
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="mode must be one of"):
         shading.shade({}, SHAPE, mode="cubic")
+
+
+def test_no_kernel_is_compiled_in_the_app_folder() -> None:
+    """A server loads this folder under a name of its own; a kernel kept on disk would never be found under it again."""
+    for path in Path(shading.__file__).parent.glob("*.py"):
+        assert "numba" not in path.read_text(), path.name

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from neuralsorter import plugins
-from neuralsorter.script_runner import ScriptRunner
-from neuralsorter.scripts import describe
+from neuralsorter.scripting.script_runner import ScriptRunner
+from neuralsorter.scripting.scripts import describe
 from neuralsorter.spikes import Spikes
 
 NAMES = sorted(path.stem for path in plugins.folder("utilities").glob("[!_]*.py"))

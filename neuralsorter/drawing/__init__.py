@@ -1,0 +1,1 @@
+"""Counts of every waveform per pixel, and which waveforms a region meets: the kernels behind `density` and `pick`."""

@@ -1,0 +1,1 @@
+"""User scripts: found, run in processes of their own within limits, and their results brought back."""
