@@ -16,6 +16,8 @@ from .files import Files
 from .help import Help
 from .history import History
 from .navigator import Navigator
+from .plugins import Plugins
+from .plugins import icon as plugins_icon
 from .scripts import Scripts
 from .shortcuts import KEYS, KeyMap, bindings, spoken
 from .sorting import Sorting
@@ -47,7 +49,7 @@ class App:
         self.units = Units(self.workspace)
         self.history = History(self.workspace)
         self.scripts = Scripts(self.workspace)
-        self.help = Help()
+        self.help, self.plugins = Help(), Plugins(self.workspace)
         self.keys = KeyMap(self.act, keys=bindings(self.workspace.settings.keys))
         self.keys.link(self.workspace, pixel_ratio="pixel_ratio")
         self.workspace.param.watch(lambda *_: self.help.show(), "help_wanted")
@@ -60,7 +62,7 @@ class App:
             description="Edit here; whoever edits the project now can then only look",
         )  # fmt: skip
         self.sidebar, self.main = self._sidebar(), self._main()
-        self._dialogs = [self.files.open_dialog, self.files.save_dialog, self.help.dialog]
+        self._dialogs = [self.files.open_dialog, self.files.save_dialog, self.help.dialog, self.plugins.dialog]
 
     def act(self, name: str) -> None:
         """Do one action by name: keys, buttons and tests all come through here."""
@@ -71,6 +73,7 @@ class App:
         self.workspace.close()
         self.waveforms.close()
         self.scripts.close()
+        self.plugins.close()
 
     def page(self) -> pmui.Page:
         """Return the whole page, for a server."""
@@ -98,6 +101,7 @@ class App:
             self.saved,
             self.take_over,
             *(self._button(name, header=True) for name in ("undo", "redo")),
+            plugins_icon(self.plugins),
             pmui.IconButton(
                 icon="help_outline", description="Keys and gestures (?)", sx={"color": "inherit"},
                 on_click=lambda _: self.help.show(),

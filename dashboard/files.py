@@ -87,6 +87,8 @@ class Files(pn.viewable.Viewer):
 
     def _build_open(self) -> None:
         self.place = pmui.Typography(object="", variant="body2")
+        self.order = pmui.Typography(object="", variant="body2")
+        self._clicked: list[str] = []
         self.choices = pmui.MultiSelect(
             label="Projects, folders and recordings (one or several)", options={}, size=12,
             sizing_mode="stretch_width",
@@ -104,7 +106,8 @@ class Files(pn.viewable.Viewer):
         self.choices.param.watch(self._step, "value")
         self.open_dialog = pmui.Dialog(
             pmui.Column(
-                self.place, self.choices, self.drop, pmui.Row(self.enter, self.add), sizing_mode="stretch_width"
+                self.place, self.choices, self.order, self.drop, pmui.Row(self.enter, self.add),
+                sizing_mode="stretch_width",
             ),
             title="Open recordings or a project", width_option="md", close_on_click=True,
             show_close_button=True,
@@ -149,7 +152,10 @@ class Files(pn.viewable.Viewer):
         self.choices.param.update(options={name: str(path) for name, path in entries}, value=[])
 
     def _step(self, event: param.parameterized.Event) -> None:
-        """Enter a folder as soon as it is clicked."""
+        """Enter a folder as soon as it is clicked; keep recordings in the order they were clicked."""
+        kept = [path for path in self._clicked if path in event.new]
+        self._clicked = [*kept, *(path for path in event.new if path not in kept)]
+        self.order.object = in_words(self._clicked)
         chosen = [Path(path) for path in event.new]
         if len(chosen) == 1 and chosen[0].is_dir() and chosen[0].suffix != PROJECT:
             self.folder = self.folders.inside(chosen[0])
@@ -178,12 +184,12 @@ class Files(pn.viewable.Viewer):
 
     def _chosen(self) -> list[Path]:
         """Return the paths chosen in the list and close the dialogue; say so where there are none."""
-        if not self.choices.value:
+        if not self._clicked:
             self.workspace.say("Click one or more recordings, or one project, in the list first.")
             return []
         self.open_dialog.open = False
         try:
-            return [self.folders.inside(path) for path in self.choices.value]
+            return [self.folders.inside(path) for path in self._clicked]
         except FileError as error:
             self.workspace.complain(str(error))
             return []
@@ -240,3 +246,10 @@ class Files(pn.viewable.Viewer):
             raise SaveError(path, f"{path.suffix or 'no suffix'} is not a format that can be written",
                             f"End the name in {', '.join(saving.WRITERS)}")  # fmt: skip
         return path
+
+
+def in_words(paths: Sequence[str]) -> str:
+    """Say in which order several files become experiments."""
+    if len(paths) < 2:
+        return ""
+    return "Experiments in this order: " + ", ".join(f"{i}: {Path(path).name}" for i, path in enumerate(paths))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from .errors import PluginError
 from .examples import Examples
 from .networks import Network
 from .plugins import import_file
@@ -35,6 +36,30 @@ def build(definition: Path) -> Any:
     """Return the untrained model of a network's definition file, a .py with `build(n_samples)`."""
     quiet_keras()
     return import_file(definition, "models").build(60)
+
+
+def shapes(definition: str) -> tuple[list[int | None], list[int | None]]:
+    """Return the shapes of one input and one output of a network's definition file.
+
+    Raises
+    ------
+    PluginError
+        When it cannot be built, or does not take (60, 5) and give one log odds.
+
+    """
+    try:
+        model = build(Path(definition))
+        taken, given = list(model.input_shape[1:]), list(model.output_shape[1:])
+    except PluginError:
+        raise
+    except Exception as cause:
+        raise PluginError(f"{definition} does not build a network: {type(cause).__name__}: {cause}") from cause
+    if taken != [60, 5] or given != [1]:
+        raise PluginError(
+            f"{definition}: the network takes {taken} and gives {given}. Its build(60) must take (60, 5) and give one"
+            " log odds."
+        )
+    return taken, given
 
 
 def fit(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import plugins
-from .errors import DataError, PluginError, SaveError
+from .errors import DataError, SaveError
 from .examples import Examples, as_they_are, join, varied
 from .spikes import NOISE, Spikes
 
@@ -251,13 +251,9 @@ def _model(network: str) -> Any:
         model = fitting.build(plugins.folder("models") / f"{SHIPPED}.py")
         model.set_weights(list(shipped_network().weights))
         return model
-    model = fitting.build(plugins.get("models", network))
-    if tuple(model.input_shape[1:]) != (60, 5) or tuple(model.output_shape[1:]) != (1,):
-        raise PluginError(
-            f"The network {network!r} takes {model.input_shape[1:]} and gives {model.output_shape[1:]}. Its build(60)"
-            " must take (60, 5) and give one log odds."
-        )
-    return model
+    definition = plugins.get("models", network)
+    fitting.shapes(str(definition))
+    return fitting.build(definition)
 
 
 def _split(
