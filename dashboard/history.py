@@ -1,8 +1,9 @@
-"""The History tab: every action, who, when, what, how many events; undo one, or return to a moment."""
+"""The History tab: every action, who, when, what, how many events; undo one, return to a moment, name it, branch."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -31,6 +32,15 @@ class History(pn.viewable.Viewer):
         self.now = pmui.Button(label="Back to now", on_click=lambda _: self._look(None), **small)
         self.undo_one = pmui.Button(label="Undo this action", size="small", on_click=lambda _: self._undo_one())
         self.go = pmui.Button(label="Return to this moment", size="small", on_click=lambda _: self._go())
+        self.label = pmui.TextInput(label="Name", size="small", width=220)
+        self.keep = pmui.Button(
+            label="Name this state", on_click=lambda _: self._name(), **small,
+            description="Give the present state a name, to return to from this list",
+        )  # fmt: skip
+        self.branch = pmui.Button(
+            label="Branch into a new project", on_click=lambda _: self._branch(), **small,
+            description="Copy the project, up to the line clicked or as it is now, into a folder of its own",
+        )  # fmt: skip
         self._pane = pmui.Column(
             pmui.Row(
                 self.look,
@@ -39,6 +49,7 @@ class History(pn.viewable.Viewer):
                 self.go,
                 pmui.Typography(object="Click a line first. Everything here can be undone."),
             ),
+            pmui.Row(self.label, self.keep, self.branch, sx={"alignItems": "center"}),
             self.table,
             sizing_mode="stretch_width",
         )
@@ -58,10 +69,13 @@ class History(pn.viewable.Viewer):
         )
 
     def _chosen(self) -> int | None:
-        if not self.table.selection:
+        line = self._line()
+        if line is None:
             self.workspace.say("Click a line of the history first.")
-            return None
-        return int(self.table.value.iloc[self.table.selection[0]]["#"])
+        return line
+
+    def _line(self) -> int | None:
+        return int(self.table.value.iloc[self.table.selection[0]]["#"]) if self.table.selection else None
 
     def _look(self, number: int | None) -> None:
         """Let the main screen show the units as they were, without changing anything."""
@@ -80,6 +94,36 @@ class History(pn.viewable.Viewer):
         if chosen is not None and project is not None:
             attempt(self.workspace, lambda: project.go_to(chosen))
             self.refresh()
+
+    def _named(self) -> str:
+        text = str(self.label.value).strip()
+        if not text:
+            self.workspace.say("Write a name into the field first.")
+        return text
+
+    def _name(self) -> None:
+        project, text = self.workspace.project, self._named()
+        if project is None or not text:
+            return
+        if attempt(self.workspace, lambda: project.name_version(text)) is not None:
+            self.workspace.say(f"This state is named {text}; return to it from the history.")
+            self.refresh()
+
+    def _branch(self) -> None:
+        project, text = self.workspace.project, self._named()
+        if project is None or not text:
+            return
+        if project.path is None:
+            self.workspace.say("This project is in memory only. Save it as a project first.")
+            return
+        path = project.path.with_name(f"{project.path.stem}_{Path(text).name}{project.path.suffix}")
+        number = self._line()
+        self.workspace.jobs.start(
+            "Branching",
+            lambda *_: project.branch(path, project.history()[-1].id if number is None else number).close(),
+            lambda _: self.workspace.say(f"{path.name} holds this project as it was then. Open it to go on there."),
+            self.workspace.complain,
+        )
 
 
 def _when(at: float) -> str:
