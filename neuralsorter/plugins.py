@@ -82,12 +82,19 @@ class Sorter(param.Parameterized):
 
 
 class Loader:
-    """Reads one file format."""
+    """Reads one format: files by their suffix, folders by a file that must be inside (a pattern such as `*/*.tsq`)."""
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    folders: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def companions(cls, path: Path) -> list[Path]:
+        """Return files beside `path` that belong to it; no other is opened."""
+        del path
+        return []
 
     def load(self, path: Path) -> Spikes:
-        """Return the events of one file in file order.
+        """Return the events of one file or folder in file order.
 
         Raises
         ------

@@ -103,7 +103,7 @@ def _locked(paths: list[str], spikes: Spikes) -> NDArray[np.bool_]:
     import numpy as np
 
     locked = np.zeros(len(spikes), bool)
-    folders = [path for path in paths if Path(path).is_dir()]
+    folders = [path for path in paths if (Path(path) / "project.json").is_file()]
     if not folders or len(paths) > 1:
         return locked
     from neuralsorter.project import Project

@@ -17,6 +17,8 @@ from neuralsorter.errors import DataError, LoadError
 from neuralsorter.plugins import Loader, discover, user_folder
 from neuralsorter.spikes import Spikes
 
+from .analyzer import AnalyzerLoader
+from .axona import AxonaLoader
 from .conform import combine, conform
 from .matlab import MatlabLoader
 from .mcs import McsLoader
@@ -25,12 +27,15 @@ from .nev import NevLoader
 from .nex import NexLoader
 from .npz import NpzLoader
 from .nwb import NwbLoader
+from .openephys import OpenEphysBinaryLoader, OpenEphysSpikesLoader
 from .pickled import PickledLoader
 from .plx import PlxLoader
 from .remarks import collected
+from .spike2 import Spike2Loader
 from .table import TableLoader
+from .tdt import TdtLoader
 
-__all__ = ["BUNDLED", "Loader", "conform", "load", "load_with_notes", "suffixes"]
+__all__ = ["BUNDLED", "Loader", "conform", "is_recording", "load", "load_with_notes", "suffixes"]
 
 BUNDLED: dict[str, type[Loader]] = {
     "nev": NevLoader,
@@ -43,6 +48,17 @@ BUNDLED: dict[str, type[Loader]] = {
     "nex": NexLoader,
     "neuralynx": NeuralynxLoader,
     "plx": PlxLoader,
+    "tdt": TdtLoader,
+    "axona": AxonaLoader,
+    "openephys": OpenEphysSpikesLoader,
+    "openephys_binary": OpenEphysBinaryLoader,
+    "spike2": Spike2Loader,
+    "spikeinterface": AnalyzerLoader,
+}
+
+_NOT_HERE = {  # formats only their vendor's library reads, and what to do instead
+    ".pl2": "Export it from Plexon's software as .plx or .nex: .pl2 is read by Plexon's own library on Windows only",
+    ".smrx": "Export the WaveMark channel to .mat from Spike2: .smrx is read by CED's own library on Windows only",
 }
 
 _OWN = (NevLoader, NpzLoader)  # safe in this process: they read plain numbers and check every size first
@@ -56,8 +72,8 @@ def load(*paths: str | Path) -> Spikes:
     Parameters
     ----------
     *paths : str or Path
-        Files of any readable format, or projects (folders `NAME.nsort`). Those that differ in rate or window are
-        resampled to the first one's.
+        Files or folders of any readable format, or projects (folders `NAME.nsort`). Those that differ in rate or window
+        are resampled to the first one's.
 
     Raises
     ------
@@ -109,6 +125,15 @@ def suffixes() -> dict[str, str]:
     return found
 
 
+def is_recording(folder: Path) -> bool:
+    """Tell whether a folder is itself a recording that a loader reads, by the names of the files in it."""
+    return any(_fits(plugin.target, folder) for plugin in discover("loaders").values() if not plugin.error)
+
+
+def _fits(loader: type[Loader], folder: Path) -> bool:
+    return any(next(iter(folder.glob(pattern)), None) is not None for pattern in loader.folders)
+
+
 def parse(path: str) -> tuple[Spikes, list[str]]:
     """Read one file with whatever loader fits, in this process: what the worker runs. Return events and remarks."""
     file = Path(path)
@@ -155,9 +180,17 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
         timeout_s=_TIMEOUT_S,
         memory_mb=_MEMORY_MB,
         cancel=cancel,
-        readable=[path, user_folder()],
+        readable=[path, *_beside(path), user_folder()],
     )
     return read
+
+
+def _beside(path: Path) -> list[Path]:
+    """Return the files that a format keeps beside the one given."""
+    if path.is_dir():
+        return []
+    fitting = [loader for loader in BUNDLED.values() if path.suffix.lower() in loader.suffixes]
+    return [file for loader in fitting for file in loader.companions(path) if not file.is_symlink()]
 
 
 def _users_loaders() -> bool:
@@ -177,8 +210,13 @@ def _loaders_for(path: Path) -> Sequence[type[Loader]]:
     for plugin in discover("loaders").values():
         if plugin.error:
             broken.append(plugin.error)
-        elif suffix in plugin.target.suffixes:
+        elif _fits(plugin.target, path) if path.is_dir() else suffix in plugin.target.suffixes:
             found.insert(0, plugin.target)  # users' own come last in the list and go first here
+    if not found and path.is_dir():
+        known = "a TDT block or tank, an Open Ephys recording, a SpikeInterface analyzer, a project"
+        raise LoadError(path, "is a folder in which no loader knows a recording", f"Open a file in it, or {known}")
+    if not found and suffix in _NOT_HERE:
+        raise LoadError(path, f"has the suffix {path.suffix!r}, which cannot be read here", _NOT_HERE[suffix])
     if not found:
         readable = ", ".join(sorted(suffixes()))
         hint = f"; {' '.join(broken)}" if broken else ""
