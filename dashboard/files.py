@@ -18,6 +18,7 @@ from .workspace import Workspace
 
 PROJECT = ".nsort"
 UP = "↑ parent folder"
+INTO = "/."  # ends the value of an entry that is looked into; the same folder may also be a recording to open
 MEGABYTE = 1_000_000
 UPLOAD_LIMIT_MB = 200
 
@@ -68,11 +69,19 @@ class Folders:
                 projects.append((f"◆ {path.stem} (project)", path))
             elif path.is_dir():
                 folders.append((f"▸ {path.name}/", path))
+                if self._holds_recording(path):
+                    files.append((f"▣ {path.name}/  ·  a recording of several files", path))
             elif path.suffix.lower() in suffixes:
                 files.append((f"{path.name}  ·  {path.stat().st_size / MEGABYTE:,.1f} MB", path))
         above = folder.parent
         up = [(UP, above)] if any(above.resolve().is_relative_to(root) for root in self.roots) else []
         return [*up, *projects, *folders, *files]
+
+    def _holds_recording(self, folder: Path) -> bool:
+        try:
+            return loading.is_recording(self.inside(folder))
+        except (OSError, FileError):
+            return False
 
 
 class Files(pn.viewable.Viewer):
@@ -149,7 +158,8 @@ class Files(pn.viewable.Viewer):
             self.workspace.complain(f"{self.folder} cannot be listed: {error}")
             return
         self.place.object = str(self.folder)
-        self.choices.param.update(options={name: str(path) for name, path in entries}, value=[])
+        options = {name: f"{path}{INTO}" if name.startswith(("▸", UP)) else str(path) for name, path in entries}
+        self.choices.param.update(options=options, value=[])
 
     def _step(self, event: param.parameterized.Event) -> None:
         """Enter a folder as soon as it is clicked; keep recordings in the order they were clicked."""
@@ -157,7 +167,7 @@ class Files(pn.viewable.Viewer):
         self._clicked = [*kept, *(path for path in event.new if path not in kept)]
         self.order.object = in_words(self._clicked)
         chosen = [Path(path) for path in event.new]
-        if len(chosen) == 1 and chosen[0].is_dir() and chosen[0].suffix != PROJECT:
+        if len(chosen) == 1 and event.new[0].endswith(INTO):
             self.folder = self.folders.inside(chosen[0])
             self._list()
 

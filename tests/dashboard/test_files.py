@@ -39,6 +39,18 @@ def test_files_inside_are_found(lab: Path) -> None:
     assert Folders([lab]).inside(lab / "day1" / ".." / "a.nev") == (lab / "a.nev").resolve()
 
 
+def test_a_folder_that_is_a_recording_can_be_opened_and_looked_into(lab: Path) -> None:
+    from dashboard.files import Folders
+
+    (lab / "day1" / "block.tsq").write_bytes(b"x")
+    entries = Folders([lab]).entries(lab)
+    names = [name.split("/")[0] for name, path in entries if path.name == "day1"]
+    assert names == ["▸ day1", "▣ day1"]
+    (lab / "linked").symlink_to(lab.parent / "lab-secret")
+    (lab.parent / "lab-secret" / "block.tsq").write_bytes(b"x")
+    assert not any(name.startswith("▣ linked") for name, _ in Folders([lab]).entries(lab))
+
+
 def test_the_list_shows_projects_folders_and_readable_files_only(lab: Path) -> None:
     from dashboard.files import Folders
 
