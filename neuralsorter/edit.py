@@ -33,7 +33,7 @@ class Edit:
     id : int
         Number of the action in the journal.
     kind : str
-        assign, merge, clean, sort, script, propose, label, note, lock, reviewed, goto, import, undo or redo.
+        assign, merge, clean, screen, sort, script, propose, label, note, lock, reviewed, goto, import, undo or redo.
     label : str
         What happened, for the history.
     rows : ndarray, (n_events,), int64

@@ -19,15 +19,15 @@ from neuralsorter.spikes import Spikes
 
 from .backups import EVERY_ACTIONS, EVERY_S, back_up, head_of, listed
 from .folder import BACKUPS, JOURNAL, check_facts, copy_experiments, experiment_folder, imports, new_folder
+from .noise import Noise
 from .rescue import copy_prefix, problems
 from .schema import connect
 from .seal import Seal, look_at
 from .state import State
 from .table import spikes_of
-from .timeline import Timeline
 
 
-class Keeping(Timeline):
+class Keeping(Noise):
     """A project's dealings with the disk beside its edits."""
 
     def __init__(self, *args: Any, **params: Any) -> None:
