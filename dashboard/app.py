@@ -15,6 +15,7 @@ from .evidence import Evidence
 from .files import Files
 from .help import Help
 from .history import History
+from .judging import Judge
 from .navigator import Navigator
 from .plugins import Plugins
 from .plugins import icon as plugins_icon
@@ -49,6 +50,7 @@ class App:
         self.units = Units(self.workspace)
         self.history = History(self.workspace)
         self.scripts = Scripts(self.workspace)
+        self.judge = Judge(self.workspace)
         self.help, self.plugins = Help(), Plugins(self.workspace)
         self.keys = KeyMap(self.act, keys=bindings(self.workspace.settings.keys))
         self.keys.link(self.workspace, pixel_ratio="pixel_ratio")
@@ -144,7 +146,8 @@ class App:
             ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
             width=360, sizing_mode="stretch_height",
         )  # fmt: skip
-        screen = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=560, margin=0)
+        looking = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=420, margin=0)
+        screen = pmui.Column(looking, self.judge, sizing_mode="stretch_both", margin=0)
         tabs = pmui.Tabs(
             ("Waveforms", screen), ("Units", self.units), ("History", self.history), ("Utilities", self.scripts),
             sizing_mode="stretch_both", min_height=600,

@@ -40,6 +40,7 @@ class Workspace(param.Parameterized):
     dark = param.Boolean(default=False, doc="Whether the page is dark.")
     region = param.Dict(default={}, doc="How the selection was made (polygon, mode): kept with the edit that uses it.")
     help_wanted = param.Event(doc="Fires when the keys should be shown.")
+    view = param.String(default="", doc="Title of the view open in the Judge area; empty: none.")
     pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel of this screen.")
 
     def __init__(self, **params: Any) -> None:

@@ -112,6 +112,19 @@ class Focus(param.Parameterized):
         at = stops.index(self.unit) if self.unit in stops else 0
         self.unit = stops[(at + step) % len(stops)]
 
+    def considered(self) -> Rows:
+        """Return the channel's rows in the experiments and the time range looked at, of every unit, hidden or not."""
+        if self.channel is None:
+            return np.zeros(0, np.int64)
+        return self._in_time(np.asarray(self._project.rows(self.channel, self.experiment), np.int64))
+
+    def _in_time(self, rows: Rows) -> Rows:
+        if self.time_range_s is None:
+            return rows
+        start, stop = self.time_range_s
+        times = self._project.times_of(rows)
+        return rows[(times >= start) & (times < stop)]
+
     def _rows(self) -> Rows:
         project = self._project
         if self.channel is None:
@@ -123,11 +136,7 @@ class Focus(param.Parameterized):
             for unit in self.hidden:
                 kept &= units != unit
             rows = rows if kept.all() else rows[kept]
-        if self.time_range_s is not None:
-            start, stop = self.time_range_s
-            times = project.times_of(rows)
-            rows = rows[(times >= start) & (times < stop)]
-        return rows
+        return self._in_time(rows)
 
     def _show(self) -> None:
         """Work out what is shown; keep of the selection what still is."""

@@ -1,0 +1,79 @@
+"""Intervals between the spikes of each unit, the refractory period and its violations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import param
+from numpy.typing import NDArray
+
+from neuralsorter.spiketrain import intervals, isi_histogram
+
+from .cells import Cell, Cells, columns_for
+from .view import Look, View
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """The intervals of one unit: counts by length, how many are too short, of how many."""
+
+    counts: NDArray[np.int64]
+    edges_ms: NDArray[np.float64]
+    n_short: int
+    n_intervals: int
+
+
+class Intervals(View):
+    """A histogram for each unit; a dashed line at the refractory period."""
+
+    title = "Intervals"
+    hint = "Intervals left of the dashed line are too short for one neuron."
+    settings = ("window_ms", "bin_ms", "refractory_ms")
+
+    window_ms = param.Number(default=50.0, bounds=(1, 10_000), label="longest (ms)", doc="Longest interval shown.")
+    bin_ms = param.Number(default=1.0, bounds=(0.05, 1000), label="bin (ms)", doc="Width of a bin.")
+    refractory_ms = param.Number(default=1.5, bounds=(0, 100), label="refractory (ms)", doc="Shorter is a violation.")
+
+    def build(self) -> Any:
+        """Return the figure."""
+        self._cells = Cells("view intervals", "ms")
+        return self._cells.figure
+
+    def compute(self, look: Look, before: tuple[Look, Any] | None) -> dict[int, Gaps]:
+        """Count the intervals of each unit; those an edit did not touch are kept."""
+        known: dict[int, Gaps] = {}
+        if before is not None:
+            touched = look.touched_since(before[0])
+            known = {unit: gaps for unit, gaps in before[1].items() if unit not in touched}
+        return {unit: known[unit] if unit in known else self._count(look, unit) for unit in look.units}
+
+    def _count(self, look: Look, unit: int) -> Gaps:
+        own = look.unit == unit
+        times, where = look.times_s[own], look.stretch[own]
+        counts, edges = isi_histogram(times, look.options["window_ms"], look.options["bin_ms"], where)
+        gaps = intervals(times, where)
+        return Gaps(counts, edges, int((gaps < look.options["refractory_ms"] / 1000).sum()), len(gaps))
+
+    def draw(self, look: Look, result: dict[int, Gaps]) -> str:
+        """Draw a cell for each unit."""
+        n_columns, limit = columns_for(len(result)), look.options["refractory_ms"]
+        cells = [
+            Cell(k % n_columns, k // n_columns, gaps.counts, gaps.edges_ms, look.colour(unit),
+                 f"unit {unit} · {gaps.n_short:,} of {gaps.n_intervals:,} under {limit:g} ms", (limit,))
+            for k, (unit, gaps) in enumerate(result.items())
+        ]  # fmt: skip
+        self._cells.show(cells, n_columns, dark=look.dark)
+        short = sum(gaps.n_short for gaps in result.values())
+        return f"{short:,} violations on channel {look.channel}" if result else "No unit is shown."
+
+    def table(self, look: Look, result: dict[int, Gaps]) -> pd.DataFrame:
+        """Return a row per unit and bin."""
+        parts = [
+            pd.DataFrame({"channel": look.channel, "unit": unit, "from_ms": g.edges_ms[:-1], "to_ms": g.edges_ms[1:],
+                          "intervals": g.counts, "violations": g.n_short, "all_intervals": g.n_intervals})
+            for unit, g in result.items()
+        ]  # fmt: skip
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
