@@ -111,11 +111,15 @@ class Files(pn.viewable.Viewer):
             label="Add to the open project", variant="outlined", on_click=lambda _: self.add_chosen(),
             description="Further experiments of the project that is open; nothing in it changes",
         )  # fmt: skip
+        self.projects = pmui.TextInput(
+            label="Folder of the project (empty: beside the recording)", size="small", sizing_mode="stretch_width",
+            value=str(self.workspace.settings.projects_folder or ""),
+        )  # fmt: skip
         self.drop.param.watch(self._dropped, "value")
         self.choices.param.watch(self._step, "value")
         self.open_dialog = pmui.Dialog(
             pmui.Column(
-                self.place, self.choices, self.order, self.drop, pmui.Row(self.enter, self.add),
+                self.place, self.choices, self.order, self.projects, self.drop, pmui.Row(self.enter, self.add),
                 sizing_mode="stretch_width",
             ),
             title="Open recordings or a project", width_option="md", close_on_click=True,
@@ -206,10 +210,16 @@ class Files(pn.viewable.Viewer):
 
     def open(self, paths: Sequence[Path]) -> None:
         """Open recordings or a project off the event loop; what is open stays until it succeeds."""
-        workspace = self.workspace
+        workspace, place = self.workspace, str(self.projects.value).strip()
+        usual = workspace.settings.projects_folder
+        try:
+            projects = usual if place == str(usual or "") else self.folders.inside(place)
+        except FileError as error:
+            workspace.complain(str(error))
+            return
         workspace.jobs.start(
             "Opening",
-            lambda report, _: workspace.open_files(paths, report),
+            lambda report, _: workspace.open_files(paths, report, projects=projects),
             workspace.show,
             workspace.complain,
         )

@@ -17,9 +17,9 @@ from neuralsorter.focus import Focus
 from neuralsorter.project import Project
 from neuralsorter.settings import settings
 from neuralsorter.spikes import Spikes
-from neuralsorter.storage.importing import PART
 
 from .jobs import Jobs, on_page
+from .opening import open_project
 
 VIEW_FILE = "view.json"
 
@@ -119,9 +119,11 @@ class Workspace(param.Parameterized):
         if project.path is not None:  # a project in memory is the demo, which all tabs share
             project.close()
 
-    def open_files(self, paths: Sequence[str | Path], progress: Any = None) -> Project:
-        """Open a project, or recordings, whose project is made beside them or resumed. Call it from a job."""
-        return open_project([Path(path) for path in paths], self.settings.plugins_folder.parent / "projects", progress)
+    def open_files(self, paths: Sequence[str | Path], progress: Any = None, *, projects: Path | None = None) -> Project:
+        """Open a project, or recordings, whose project is made (beside them or in `projects`) or resumed; for a job."""
+        spare = self.settings.plugins_folder.parent / "projects"
+        chosen = projects or self.settings.projects_folder
+        return open_project([Path(path) for path in paths], chosen=chosen, spare=spare, progress=progress)
 
     def remember(self) -> None:
         """Keep where this tab is, so that reopening the project starts there."""
@@ -160,40 +162,6 @@ def _look_again(focus: Focus, project: Project) -> None:
         focus.param.update(channel=view["channel"])
         if view.get("unit") in project.counts(view["channel"]):
             focus.param.update(unit=view["unit"])
-
-
-def open_project(paths: Sequence[Path], projects_folder: Path, progress: Any = None) -> Project:
-    """Open one project folder, or make or resume the project of some recordings.
-
-    The project of `a.nev` is `a.nsort` beside it; where that folder cannot be written, in `projects_folder`.
-    Recordings that the project does not hold yet are added as experiments.
-    """
-    if len(paths) == 1 and paths[0].suffix == ".nsort":
-        return Project.open(paths[0])
-    if any(path.suffix == ".nsort" for path in paths):
-        raise ProjectError("Open one project, or any number of recordings; not both together.")
-    place = paths[0].with_suffix(".nsort")
-    if not place.exists() and not _writable(place.parent):
-        projects_folder.mkdir(parents=True, exist_ok=True)
-        place = projects_folder / place.name
-    if not place.exists():
-        return Project.create(place, list(paths), progress=progress)
-    project = Project.open(place)
-    known = {Path(source.partition(PART)[0]).name for source in project.spikes.sources}
-    missing = [path for path in paths if path.name not in known]
-    if missing and not project.read_only:
-        project.add(missing)
-    return project
-
-
-def _writable(folder: Path) -> bool:
-    probe = folder / ".neuralsorter-probe"
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError:
-        return False
-    return True
 
 
 def attempt(workspace: Workspace, call: Any) -> Any:

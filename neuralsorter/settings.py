@@ -17,6 +17,7 @@ FILE_NAME = "settings.toml"
 # Section and name in the file of each setting.
 PLACES = {
     "plugins_folder": ("folders", "plugins"),
+    "projects_folder": ("folders", "projects"),
     "cleaner": ("cleaning", "cleaner"),
     "threshold": ("cleaning", "threshold"),
     "network": ("training", "network"),
@@ -52,6 +53,8 @@ class Settings:
     ----------
     plugins_folder : Path
         Folder with `cleaners/ sorters/ loaders/ utilities/ models/`.
+    projects_folder : Path or None
+        Where the projects of opened recordings are made; None: beside each recording.
     cleaner, sorter : str
         Names of the plug-ins used unless another is asked for.
     threshold : float
@@ -66,6 +69,7 @@ class Settings:
     """
 
     plugins_folder: Path = field(default_factory=default_plugins_folder)
+    projects_folder: Path | None = None
     cleaner: str = "cnn"
     threshold: float = 0.5
     network: str = "cnn"
@@ -171,7 +175,7 @@ def _checked(name: str, value: Any, path: Path) -> Any:
         raise SettingsError(f"{place} must be a whole number of 1 or more. Got {value!r}.")
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{place} must be text. Got {value!r}.")
-    return Path(value).expanduser() if name == "plugins_folder" else value
+    return Path(value).expanduser() if name in ("plugins_folder", "projects_folder") else value
 
 
 assert set(PLACES) == {f.name for f in fields(Settings)}  # noqa: S101 - a setting without a place could not be set

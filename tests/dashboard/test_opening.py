@@ -1,0 +1,68 @@
+"""The project of a recording is found again, wherever it was made, and never taken for another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import neuralsorter as ns
+from dashboard.opening import open_project
+
+Opening = Callable[..., ns.Project]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Opening:
+    """Open recordings in a place with a spare folder."""
+    return partial(open_project, chosen=None, spare=tmp_path / "spare")
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> list[Path]:
+    """Two different recordings of one name."""
+    paths = [tmp_path / day / "a.npz" for day in ("monday", "tuesday")]
+    for seed, path in enumerate(paths):
+        path.parent.mkdir()
+        ns.save(ns.simulate(n_channels=1, duration_s=3.0 + seed, seed=seed).spikes, path)
+    return paths
+
+
+def test_a_project_is_made_beside_its_recording_and_resumed(opened: Opening, recordings: list[Path]) -> None:
+    with opened(recordings[:1]) as project:
+        assert project.path == recordings[0].with_suffix(".nsort")
+        project.assign([0, 1], 5)
+    with opened(recordings[:1]) as again:
+        assert again.unit[:2].tolist() == [5, 5]
+
+
+def test_a_chosen_folder_tells_recordings_of_one_name_apart(
+    opened: Opening, recordings: list[Path], tmp_path: Path
+) -> None:
+    chosen = tmp_path / "projects"
+    for recording in recordings * 2:
+        with opened([recording], chosen=chosen) as project:
+            assert len(project) == len(ns.load(recording))
+            project.assign([0], project.new_unit(project.channels()[0]))
+            n_edits = project.n_edits
+    assert n_edits == 2
+    assert len(list(chosen.glob("*.nsort"))) == 2
+    assert not list(tmp_path.glob("*day/*.nsort"))
+
+
+def test_a_recording_in_a_folder_that_cannot_be_written_has_its_project_in_the_spare_one(
+    opened: Opening, recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.opening._writable", lambda _: False)
+    with opened(recordings[:1]) as project:
+        assert project.path == tmp_path / "spare" / "a.nsort"
+
+
+def test_a_further_recording_is_added_as_an_experiment(opened: Opening, recordings: list[Path]) -> None:
+    other = recordings[0].with_name("b.npz")
+    recordings[1].rename(other)
+    opened(recordings[:1]).close()
+    with opened([recordings[0], other]) as project:
+        assert project.experiments == ["a.npz", "b.npz"]
