@@ -164,12 +164,7 @@ def _first_of(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list
 def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
     if path.is_dir() and (path / "project.json").is_file():
         return _project(path), []
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as cause:
-        if not path.is_dir():
-            raise _unreadable(path, cause) from None
+    require_readable(path)
     path = path.absolute()
     own = next((loader for loader in _OWN if path.suffix.lower() in loader.suffixes), None)
     if own and not _users_loaders():
@@ -183,6 +178,16 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
         readable=[path, *_beside(path), user_folder()],
     )
     return read
+
+
+def require_readable(path: Path) -> None:
+    """Refuse a path that is not there or may not be read, before a process is started for it."""
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as cause:
+        if not path.is_dir():
+            raise _unreadable(path, cause) from None
 
 
 def _beside(path: Path) -> list[Path]:
