@@ -27,10 +27,13 @@ class Navigator(pn.viewable.Viewer):
         self.workspace = workspace
         self.experiment = pmui.Select(label="Experiment", options=[EVERY_EXPERIMENT], visible=False, size="small",
                                       sizing_mode="stretch_width", margin=(8, 0))  # fmt: skip
-        self.channels = Listing(self._channel_message, caption="Channels", height=230, sizing_mode="stretch_width")
-        self.units = Listing(
-            self._unit_message, caption="Units of the channel", switches=True, height=210, sizing_mode="stretch_width"
+        self.channels = Listing(
+            self._channel_message, caption="Channels", stylesheets=_share(30), sizing_mode="stretch_width"
         )
+        self.units = Listing(
+            self._unit_message, caption="Units of the channel", switches=True, stylesheets=_share(28),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
         self.target = pmui.Select(label="Send to", options=["noise", "1", NEW_UNIT], value="1", size="small", width=120)
         self.send = pmui.Button(label="Send selected", size="small", color="primary", variant="outlined",
                                 on_click=lambda _: self._send(), margin=(14, 4))  # fmt: skip
@@ -41,7 +44,7 @@ class Navigator(pn.viewable.Viewer):
             self.channels,
             pmui.Typography(object="Units of this channel", **heading),
             self.units,
-            pmui.Row(self.target, self.send),
+            pmui.Row(self.target, self.send, margin=(8, 0, 0, 0)),
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -135,3 +138,8 @@ class Navigator(pn.viewable.Viewer):
         chosen = self.target.value
         unit = {"noise": NOISE, NEW_UNIT: None}.get(chosen) if chosen in ("noise", NEW_UNIT) else int(chosen)
         attempt(self.workspace, lambda: send(self.workspace, unit))
+
+
+def _share(percent: int) -> list[str]:
+    """Return the style of a list that takes a share of the window's height, within reason, however long it is."""
+    return [f".list {{ height: clamp(150px, {percent}vh, 480px); box-sizing: border-box; }}"]
