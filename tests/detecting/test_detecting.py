@@ -83,7 +83,8 @@ def test_spikes_on_the_other_side_are_found_when_asked_for() -> None:
         spikes = detect_in(signal, RATE, Detector(sign=sign))
         hits, _ = matched(np.round(spikes.times_s[spikes.channel == 1] * RATE).astype(int), truth[0])
         assert hits >= len(truth[0]) - (2 if sign == "both" else 0)  # a noise crossing may bring a dead time
-    assert len(detect_in(signal, RATE, Detector(threshold=8))) == 0
+    spikes = detect_in(signal, RATE, Detector(sign="negative"))
+    assert matched(np.round(spikes.times_s[spikes.channel == 1] * RATE).astype(int), truth[0])[0] <= 2
 
 
 def test_no_two_events_of_a_channel_come_within_the_dead_time() -> None:
