@@ -14,6 +14,7 @@ import param
 from neuralsorter import loading, saving
 from neuralsorter.errors import FileError, SaveError
 
+from .reports import REPORT, report_name, start_report
 from .workspace import Workspace
 
 PROJECT = ".nsort"
@@ -131,12 +132,16 @@ class Files(pn.viewable.Viewer):
         self.hint = pmui.Typography(
             object="Edits are saved as you make them. A file is for other programs; the suffix chooses the format: "
             + ", ".join(saving.WRITERS)
-            + f"; {PROJECT} copies the project with its whole history.",
+            + f"; {PROJECT} copies the project with its whole history, {REPORT} is a report for reading and printing.",
             variant="body2",
         )
         self.write = pmui.Button(label="Save file", color="primary", on_click=lambda _: self.save())
+        self.report = pmui.Button(
+            label="Write report", variant="outlined", on_click=lambda _: self.write_report(),
+            description="One HTML file: pictures, intervals, correlograms, metrics and history of every channel",
+        )  # fmt: skip
         self.save_dialog = pmui.Dialog(
-            pmui.Column(self.target_name, self.hint, self.write, sizing_mode="stretch_width"),
+            pmui.Column(self.target_name, self.hint, pmui.Row(self.write, self.report), sizing_mode="stretch_width"),
             title="Save a file", width_option="sm", close_on_click=True, show_close_button=True,
         )  # fmt: skip
 
@@ -248,12 +253,22 @@ class Files(pn.viewable.Viewer):
             self.workspace.complain(str(error))
             return
         self.save_dialog.open = False
+        if path.suffix.lower() == REPORT:
+            start_report(self.workspace, path)
+            return
         self.workspace.jobs.start(
             "Saving",
             lambda *_: project.save_copy(path) if path.suffix == PROJECT else project.export(path),
             lambda _: self.workspace.say(f"Saved {len(project.unit):,} events to {path}."),
             self.workspace.complain,
         )
+
+    def write_report(self) -> None:
+        """Write a report beside the file named."""
+        text = self.target_name.value.strip()
+        if text and not text.endswith(REPORT):
+            self.target_name.value = report_name(text)
+        self.save()
 
     def _writable_path(self, text: str) -> Path:
         path = Path(text)
@@ -262,7 +277,7 @@ class Files(pn.viewable.Viewer):
         self.folders.inside(path.parent)
         if path.exists():
             raise SaveError(path, "there is such a file already", "Choose another name")
-        if path.suffix.lower() not in (*saving.WRITERS, PROJECT):
+        if path.suffix.lower() not in (*saving.WRITERS, PROJECT, REPORT):
             raise SaveError(path, f"{path.suffix or 'no suffix'} is not a format that can be written",
                             f"End the name in {', '.join(saving.WRITERS)}")  # fmt: skip
         return path

@@ -1,0 +1,71 @@
+"""Every waveform of a channel as one small PNG."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralsorter.density import density
+from neuralsorter.drawing.blending import cover, mix
+from neuralsorter.palette import unit_colour
+from neuralsorter.spikes import NOISE, Spikes
+
+WIDTH, HEIGHT = 720, 380
+_COLOURS = 96
+_FAINTEST, _DENSEST = 0.25, 1.0
+_FAINTEST_NOISE, _DENSEST_NOISE = 0.1, 0.6
+_SOME, _PERCENT, _MARGIN = 5000, (0.02, 99.98), 0.06
+
+
+def amplitude_range(spikes: Spikes) -> tuple[float, float]:
+    """Return the range in µV that holds nearly all samples: a rare giant must not flatten everything else."""
+    step = max(len(spikes) // _SOME, 1)
+    some = np.asarray(spikes.raw[::step], np.float32) * spikes.uv_per_bit
+    if not np.isfinite(some).any():
+        return -100.0, 100.0
+    low, high = (float(value) for value in np.nanpercentile(some, _PERCENT))
+    high = high if high > low else low + 1.0
+    air = _MARGIN * (high - low)
+    return low - air, high + air
+
+
+def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
+    """Draw every waveform in the colour of its unit, noise in grey behind, and return a PNG without background."""
+    from PIL import Image
+
+    found = density(spikes.raw, spikes.unit, WIDTH, HEIGHT, y_range=y_range, uv_per_bit=spikes.uv_per_bit)
+    total, colours = np.zeros((HEIGHT, WIDTH), np.int64), np.zeros((HEIGHT, WIDTH, 3), np.float32)
+    rgba = np.zeros((HEIGHT, WIDTH, 4), np.float32)
+    for unit, counts in zip(found.units.tolist(), found.counts, strict=True):
+        if unit == NOISE:
+            cover(rgba, _opacity(counts, _FAINTEST_NOISE, _DENSEST_NOISE), _rgb(unit_colour(NOISE)))
+        else:
+            mix(counts, _rgb(unit_colour(unit)), total, colours)
+    colours /= np.maximum(total, 1)[..., None].astype(np.float32)
+    cover(rgba, _opacity(total, _FAINTEST, _DENSEST), colours)
+    opacity = rgba[::-1, :, 3:]
+    on_white = np.rint(rgba[::-1, :, :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(on_white)).quantize(_COLOURS, dither=Image.Dither.NONE)
+    empty = np.asarray(image)[opacity[..., 0] == 0]
+    held = io.BytesIO()
+    image.save(held, "PNG", optimize=True, **({"transparency": int(empty[0])} if len(empty) else {}))
+    return held.getvalue()
+
+
+def _opacity(counts: NDArray[Any], faintest: float, densest: float) -> NDArray[np.float32]:
+    """Return opacity, 0 where nothing is; elsewhere about as many pixels of each, so that few waveforms stay seen."""
+    some = counts > 0
+    opacity = np.zeros(counts.shape, np.float32)
+    if some.any():
+        _, place, n = np.unique(counts[some], return_inverse=True, return_counts=True)
+        rank = np.cumsum(n, dtype=np.float64)
+        share = (rank - rank[0]) / (rank[-1] - rank[0]) if len(n) > 1 else np.ones(1)
+        opacity[some] = faintest + (densest - faintest) * share[place]
+    return opacity
+
+
+def _rgb(colour: str) -> NDArray[np.float32]:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
