@@ -24,7 +24,9 @@ Variables = Mapping[str, Any]
 _WAVE_CLUS_RATE, _WAVE_CLUS_PRE = 24_000.0, 20
 _SPIKE2_RATE = 1e6 / 60  # the usual one where the export has left it out
 _MS = 1e-3
-_REMEDY = "Save it with the six columns of docs/formats.md"
+_REMEDY = (
+    "Say which is which (`neuralsorter info FILE --columns` lists them), or save the six columns of docs/formats.md"
+)
 
 
 class MatlabLoader(Loader):
@@ -34,7 +36,7 @@ class MatlabLoader(Loader):
 
     def load(self, path: Path) -> Spikes:
         """Return the rows in file order."""
-        variables = _read(path)
+        variables = variables_in(path)
         try:
             return _spikes(path, variables)
         except DataError as error:
@@ -55,7 +57,8 @@ def _spikes(path: Path, variables: Variables) -> Spikes:
     raise LoadError(path, f"holds no spikes under a name known here (it holds {found})", _REMEDY)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def variables_in(path: Path) -> dict[str, Any]:
+    """Return the variables of a file of any version by name."""
     with path.open("rb") as file:
         if b"MATLAB 7.3" in file.read(128):
             return _read_hdf5(path)

@@ -25,7 +25,10 @@ NAMES = {
     "segment": "Segment", "samplingrate": "SamplingRate", "presamples": "PreSamples",
 }  # fmt: skip
 _SAMPLE = re.compile(r"(?:(uv|waveform|waveforms|wf|sample|s|v|w)[_ ]?)?(\d+)(?:_(\d+))?", re.IGNORECASE)
-_REMEDY = "Name the columns ChannelID, UnitID, TimeStamps and uv_0, uv_1 ... (docs/formats.md)"
+_REMEDY = (
+    "Say which is which (`neuralsorter info FILE --columns` lists them),"
+    " or name them ChannelID, UnitID, TimeStamps and uv_0, uv_1 ..."
+)
 
 
 class TableLoader(Loader):
@@ -35,7 +38,7 @@ class TableLoader(Loader):
 
     def load(self, path: Path) -> Spikes:
         """Return the rows in file order."""
-        table = _read(path)
+        table = table_in(path)
         known, samples, unknown = mapping([str(name) for name in table])
         if not samples or "ChannelID" not in known.values():
             left = f"; not understood: {', '.join(unknown[:9])}" if unknown else ""
@@ -65,7 +68,8 @@ def mapping(names: list[str]) -> tuple[dict[str, str], dict[str, tuple[int, int]
     return known, dict(sorted(samples.items(), key=lambda item: item[1])), unknown
 
 
-def _read(path: Path) -> pd.DataFrame:
+def table_in(path: Path) -> pd.DataFrame:
+    """Return the table of a CSV, TSV or Parquet file."""
     try:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
