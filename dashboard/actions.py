@@ -12,7 +12,7 @@ from neuralsorter.errors import NeuralSorterError, ProjectError
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
-from . import algorithms
+from . import algorithms, deciding, sortrun
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -158,7 +158,12 @@ _TABLE = (
     Action("send to new unit", "Send the selected events to a new unit", lambda workspace, _: send(workspace, None)),
     Action("selected to noise", "Send the selected events to noise", lambda workspace, _: send(workspace, NOISE)),
     Action("clean", "Clean all electrodes: events the cleaner takes for noise go to noise", algorithms.clean),
-    Action("sort", "Sort what is shown into units", algorithms.sort_shown),
+    Action("sort", "Sort what is shown into units", sortrun.sort_shown),
+    Action("split unit", "Sort the unit shown by itself, again", sortrun.split_unit),
+    Action("select strays", "Select the events shown that are unlike their unit", deciding.select_strays),
+    Action("next suggestion", "Show two units that may be one", deciding.next_suggestion),
+    Action("accept suggestion", "Take the suggestion: merge the two units", deciding.accept),
+    Action("reject suggestion", "Forget the suggestion: the two units are two", deciding.reject),
     Action("cancel", "Stop the work under way", lambda workspace, _: workspace.jobs.cancel()),
     Action("undo", "Undo the last change, as often as you like", _undo),
     Action("redo", "Do again what was undone", _redo),

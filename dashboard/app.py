@@ -22,6 +22,7 @@ from .plugins import icon as plugins_icon
 from .scripts import Scripts
 from .shortcuts import KEYS, KeyMap, bindings, spoken
 from .sorting import Sorting
+from .suggestions import Suggestions
 from .units import Units
 from .waveforms import Waveforms
 from .workspace import Workspace
@@ -47,6 +48,7 @@ class App:
         self.navigator = Navigator(self.workspace)
         self.cleaning = Cleaning(self.workspace)
         self.sorting = Sorting(self.workspace)
+        self.suggestions = Suggestions(self.workspace)
         self.units = Units(self.workspace)
         self.history = History(self.workspace)
         self.scripts = Scripts(self.workspace)
@@ -57,6 +59,7 @@ class App:
         self.workspace.param.watch(lambda *_: self.help.show(), "help_wanted")
         self.workspace.param.watch(lambda *_: self._edited(), "edits")
         self.workspace.param.watch(self._said, "says")
+        self.workspace.param.watch(self._case_changed, "case")
         self.saved = pmui.Typography(object="", variant="caption", sx={"color": "inherit", "whiteSpace": "nowrap"})
         self.take_over = pmui.Button(
             label="Take over", size="small", color="warning", visible=False,
@@ -142,9 +145,10 @@ class App:
         )  # fmt: skip
 
     def _main(self) -> Any:
-        side = pmui.Tabs(
+        self.side = side = pmui.Tabs(
             ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
-            width=360, sizing_mode="stretch_height",
+            ("Merge?", self.suggestions),
+            width=360, sizing_mode="stretch_height", sx={"& .MuiTab-root": {"minWidth": "56px", "padding": "12px"}},
         )  # fmt: skip
         looking = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=420, margin=0)
         screen = pmui.Column(looking, self.judge, sizing_mode="stretch_both", margin=0)
@@ -155,6 +159,10 @@ class App:
         side.param.watch(lambda event: self._side_changed(event.new), "active")
         tabs.param.watch(lambda event: self._tab_changed(event.new), "active")
         return tabs
+
+    def _case_changed(self, event: Any) -> None:
+        if event.new is not None:
+            self.side.active = 3  # the evidence of the suggestion
 
     def _side_changed(self, active: int) -> None:
         self.cleaning.active, self.sorting.active = active == 1, active == 2

@@ -35,6 +35,9 @@ class Workspace(param.Parameterized):
     threshold = param.Number(default=0.5, bounds=(0, 1), doc="Events below it are noise to the cleaner.")
     seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the sorter: the same seed gives the same units.")
     sorter = param.Parameter(default=None, doc="The sorter with its parameters; None: the one named in the settings.")
+    sorter_name = param.String(doc="Name of `sorter`; empty: the one named in the settings.")
+    sorts = param.Dict(default={}, doc="{channel: Finding} of the channels sorted in this tab.")
+    case = param.Parameter(default=None, doc="The merge suggestion looked at, a `deciding.Case`, or None.")
     says = param.String(doc="The last thing that happened, one sentence.")
     trouble = param.Boolean(default=False, doc="Whether `says` reports a problem.")
     dark = param.Boolean(default=False, doc="Whether the page is dark.")
@@ -72,7 +75,9 @@ class Workspace(param.Parameterized):
             project.param.watch(lambda event: on_page(self._document, lambda: self._failed(event.new)), "failure"),
         ]
         focus.param.watch(lambda *_: self.remember(), ["experiment", "channel", "unit"])
-        self.param.update(project=project, focus=focus, probability=None, moment=None, edits=self.edits + 1)
+        self.param.update(
+            project=project, focus=focus, probability=None, moment=None, sorts={}, case=None, edits=self.edits + 1
+        )
         noun = "experiment" if len(project.experiments) == 1 else "experiments"
         held = f" Watch only: {project.holder or 'the folder cannot be written'}." if project.read_only else ""
         self.say(

@@ -30,6 +30,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     sorting.add_argument("--sorter", metavar="NAME", help="default: the setting `sorter`")
     sorting.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same units")
     sorting.add_argument("--unit", type=whole_number_from(1), metavar="U", help="sort this unit of each channel alone")
+    sorting.add_argument(
+        "--like", metavar="EARLIER", help="number units as in this project or sorted file, where that is sure"
+    )
     common_parents = [common, inputs]
     for name, parents, steps, text in (
         ("clean", [cleaning], (_clean,), "send events that are no spikes to noise (unit 0)"),
@@ -95,7 +98,29 @@ def _sort(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespace
     # A label was given to events that may be in other units now.
     resorted = set(zip(spikes.channel[wanted].tolist(), spikes.unit[wanted].tolist(), strict=True))
     labels = {pair: text for pair, text in spikes.labels.items() if pair not in resorted}
-    return spikes.with_unit(units, labels)
+    found = spikes.with_unit(units, labels)
+    return found if options.like is None else _like(found, locked, options)
+
+
+def _like(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespace) -> Spikes:
+    """Give units the numbers of an earlier recording and its labels, and say how sure each is."""
+    import numpy as np
+
+    from neuralsorter.sorting import like
+
+    earlier = read([options.like])
+    units, matches = like(spikes, earlier)
+    sure = [
+        (channel, m.unit, m.other, m.confidence)
+        for channel, found in matches.items()
+        for m in found
+        if m.other is not None
+    ]
+    n = sum(map(len, matches.values()))
+    tell([f"{len(sure)} of {n} units have the number of a unit in {options.like}."])
+    tell(f"channel {c}: unit {mine} is {theirs} there, {p:.0%} sure." for c, mine, theirs, p in sure)
+    kept = {pair: text for pair, text in earlier.labels.items() if pair in {(c, theirs) for c, _, theirs, _ in sure}}
+    return spikes.with_unit(np.where(locked, spikes.unit, units), {**spikes.labels, **kept})
 
 
 def _locked(paths: list[str], spikes: Spikes) -> NDArray[np.bool_]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it comes without types
 
 from neuralsorter.batch import check
@@ -18,12 +17,12 @@ from .features import fill, principal_axes
 from .merging import discriminant_axes, merge_parts
 from .neighbours import nearest
 from .result import SortResult, expected_errors
-from .splitting import Recipe, Trace, split
-from .whitening import N_NEIGHBOURS, inverse_root, learn_whitening
+from .splitting import Recipe, split
+from .strays import FINAL_AXES, Strays
+from .trace import Trace
+from .whitening import N_NEIGHBOURS, learn_whitening
 
 _BLOCK = 65_536
-_OUTLIER_P = 1e-4
-_FINAL_AXES = 30  # principal axes in which the final units are told apart
 _MOST_AXES = 12
 _THRESHOLD, _FAINT = 0.02, 1.5  # the quantile of heights that is about the threshold; heights below so many times it
 _LEAST_MUA = 20
@@ -94,8 +93,8 @@ def _sort_channel(
     company = _in_company(waves, recipe, seed)
     faint_below = _FAINT * float(np.quantile(height, _THRESHOLD))
     waves, height = waves[company], height[company]
-    labels = split(waves, height < faint_below, recipe, seed, trace, lambda: check(cancel))
-    units = _Units(waves, labels, height, faint_below, times_s[rows[company]], recipe, trace)
+    labels, names = split(waves, height < faint_below, recipe, seed, trace, lambda: check(cancel))
+    units = _Units(waves, labels, names, height, faint_below, times_s[rows[company]], recipe, trace)
     return units.assign(waveforms, align, trace, cancel)
 
 
@@ -129,9 +128,13 @@ def stability(
 ) -> NDArray[np.float64]:
     """Return how well each unit of `result` is found again with another seed, (n_units,): best F1, 0..1."""
     again = sort_channel(waveforms, times_s, sampling_rate, pre_samples, seed, recipe).labels
-    k, other = result.n_units, int(again.max(initial=-1)) + 1
-    both = np.zeros((k, other))
-    np.add.at(both, (result.labels, again), 1)
+    return agreement(result.labels, again)
+
+
+def agreement(labels: NDArray[Any], again: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the best F1 that each group of `labels` has with one of `again`, both (n,) and 0..k-1."""
+    both = np.zeros((int(labels.max(initial=-1)) + 1, int(again.max(initial=-1)) + 1))
+    np.add.at(both, (labels, again), 1)
     size = both.sum(axis=1, keepdims=True) + both.sum(axis=0, keepdims=True)
     return np.asarray((2 * both / np.maximum(size, 1)).max(axis=1, initial=0.0), np.float64)
 
@@ -159,18 +162,19 @@ class _Units:
         self,
         waves: NDArray[Any],
         labels: NDArray[Any],
+        names: list[int],
         height: NDArray[Any],
         faint_below: float,
         times_s: NDArray[Any],
         recipe: Recipe,
         trace: Trace,
     ) -> None:
-        self.centre, self.axes = principal_axes(waves, _FINAL_AXES)
+        self.centre, self.axes = principal_axes(waves, FINAL_AXES)
         points = (waves - self.centre) @ self.axes
         labels, merges = merge_parts(
             points, labels, recipe.alpha, height < faint_below, recipe.alpha_faint, times_s=times_s
         )
-        trace.merges += merges
+        self.names = trace.merged(names, merges)
         self.lines = discriminant_axes(points, labels, _MOST_AXES)
         along = points @ self.lines
         self.mixture = mixture.fit(along, mixture.from_labels(along, labels), max_steps=10)
@@ -181,12 +185,8 @@ class _Units:
                 for c in range(len(self.mixture))
             ]
         )
-        rest = points - self.means[given]
         self.mua = np.array([_piles_up(height[given == c], faint_below) for c in range(len(self.mixture))])
-        self.root = inverse_root(rest.T @ rest / len(rest))
-        distance = np.square(rest @ self.root).sum(axis=1)
-        dof = points.shape[1]
-        self.limit = float(chi2.ppf(1 - _OUTLIER_P, dof) * np.median(distance) / chi2.ppf(0.5, dof))
+        self.strays = Strays.of(points, given, self.means)
 
     def assign(
         self, waveforms: NDArray[Any], align: Alignment, trace: Trace, cancel: threading.Event | None
@@ -204,8 +204,7 @@ class _Units:
             share = self.mixture.posterior(along)
             labels[block] = share.argmax(axis=1)
             posterior[block], latent[block] = share, along
-            rest = (points - self.means[labels[block]]) @ self.root
-            outlier[block] = np.square(rest).sum(axis=1) > self.limit
+            outlier[block] = self.strays(points, labels[block])
         order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
         order = order[np.bincount(labels, minlength=k)[order] > 0]
         rank = np.full(k, -1)
@@ -221,5 +220,6 @@ class _Units:
             mua=self.mua[order],
             bic=trace.bic,
             merges=trace.merges,
+            names=[self.names[c] for c in order],
             latent=latent,
         )

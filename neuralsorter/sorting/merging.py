@@ -25,6 +25,18 @@ class Merge:
     distance: float  # between the means, in standard deviations along the line that separates them best
     reason: str
     merged: bool = True
+    into: int = -1  # the part that the two became
+    sizes: tuple[int, int] = (0, 0)  # events compared
+
+
+def _together(sizes: tuple[int, int], least: int, strictness: float) -> str:
+    if min(sizes) < least:
+        return "too few events to stand alone"
+    return "no clear gap, and never within the refractory time" if strictness < 1 else "no gap between them"
+
+
+def _apart(strictness: float) -> str:
+    return "a gap between them, and as many coincidences as chance" if strictness > 1 else "a gap between them"
 
 
 def discriminant_axes(points: NDArray[Any], labels: NDArray[Any], most: int) -> NDArray[np.float64]:
@@ -48,7 +60,7 @@ def discriminant_axes(points: NDArray[Any], labels: NDArray[Any], most: int) -> 
 
 def gap(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
     """Return (p, distance) of the line that separates two groups of points (n, d) best; a small p tells a gap."""
-    line, distance = _project(first, second)
+    line, distance = separating_line(first, second)
     smaller = min(len(first), len(second))
     order = np.sort(line)
     cut = len(first)  # the first group lies lower
@@ -63,7 +75,7 @@ def _strictness(times_s: NDArray[Any], labels: NDArray[Any], first: int, second:
     return timing.strictness(times_s[labels == first], times_s[labels == second], timing.dead_time(times_s))
 
 
-def _project(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
+def separating_line(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """Return all points along Fisher's line, `first` lower, and the distance of the means in deviations."""
     d = first.shape[1]
     step = second.mean(axis=0) - first.mean(axis=0)
@@ -107,6 +119,7 @@ def merge_parts(
     Returns
     -------
     labels, merges : ndarray (n,), list of Merge
+        Merges name the groups given; the first of two keeps its name.
 
     """
     labels = labels.copy()
@@ -134,9 +147,14 @@ def merge_parts(
         excess, _, a, b = best
         p, distance = known[a, b]
         if excess <= 1:
-            merges += [Merge(a, b, p, s, "a gap between them", merged=False) for (a, b), (p, s) in known.items()]
+            size_of = dict(zip(groups.tolist(), counts.tolist(), strict=True))
+            merges += [
+                Merge(a, b, p, s, _apart(strict[a, b]), merged=False, sizes=(size_of[a], size_of[b]))
+                for (a, b), (p, s) in known.items()
+            ]
             break
+        sizes = int((labels == a).sum()), int((labels == b).sum())
+        merges.append(Merge(a, b, p, distance, _together(sizes, least, strict[a, b]), into=a, sizes=sizes))
         labels[labels == b] = a
-        merges.append(Merge(a, b, p, distance, "no gap between them"))
         known = {pair: value for pair, value in known.items() if a not in pair and b not in pair}
     return np.unique(labels, return_inverse=True)[1].reshape(-1), merges

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .merging import Merge
+from .trace import history
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class SortResult:
     bic : list of float
         BIC of 1, 2, .. components over the whole channel; the lowest decided where merging began.
     merges : list of Merge
-        Pairs of parts compared and why each was merged or kept apart.
+        Pairs of parts compared and why each was merged or kept apart; see `why`.
+    names : list of int
+        What `merges` call each unit.
     latent : ndarray, (n_spikes, a), float32
         Position of each event along the axes that separate the units best, for display.
 
@@ -46,12 +49,17 @@ class SortResult:
     mua: NDArray[np.bool_]
     bic: list[float] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
+    names: list[int] = field(default_factory=list)
     latent: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 1), np.float32))
 
     @property
     def n_units(self) -> int:
         """Number of units found."""
         return len(self.mua)
+
+    def why(self, unit: int) -> list[Merge]:
+        """Return the merges of parts that made unit 0..k-1, the last first."""
+        return history(self.merges, self.names[unit]) if unit < len(self.names) else []
 
     def table(self) -> pd.DataFrame:
         """Return one row per unit: events, outliers, mua, expected false positives and false negatives."""
@@ -92,3 +100,18 @@ def expected_errors(posterior: NDArray[Any], labels: NDArray[Any]) -> tuple[NDAr
     size = np.maximum(mass.sum(axis=1), 1e-12)
     inside = np.diag(mass)
     return 1 - inside / size, (mass.sum(axis=0) - inside) / size
+
+
+def without_probabilities(labels: NDArray[np.int64], outlier: NDArray[Any]) -> SortResult:
+    """Return the result of a sorter that says only which event is in which unit 0..k-1."""
+    k = int(labels.max(initial=-1)) + 1
+    unknown = np.full(k, np.nan)
+    return SortResult(
+        labels=labels,
+        outlier=np.asarray(outlier, bool),
+        certainty=np.full(len(labels), np.nan, np.float32),
+        expected_false_positives=unknown,
+        expected_false_negatives=unknown,
+        mua=np.zeros(k, bool),
+        latent=np.zeros((len(labels), 1), np.float32),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from . import autoencoder, mixture
 from .features import principal_axes
-from .merging import Merge, discriminant_axes, merge_parts
+from .merging import discriminant_axes, merge_parts
 from .neighbours import nearest
+from .trace import Trace
 from .whitening import N_NEIGHBOURS, learn_whitening
 
 _ROUNDS = 8
@@ -39,14 +40,6 @@ class Recipe:
     deepest: int = 4
 
 
-@dataclass
-class Trace:
-    """What happened on the way: the BIC of the first scan and all comparisons of parts."""
-
-    bic: list[float] = field(default_factory=list)
-    merges: list[Merge] = field(default_factory=list)
-
-
 def split(
     waves: NDArray[Any],
     faint: NDArray[Any],
@@ -55,34 +48,34 @@ def split(
     trace: Trace,
     check: Callable[[], None],
     depth: int = 0,
-) -> NDArray[np.int64]:
-    """Return parts 0..k-1 of events whose aligned waveforms are `waves` (n, features)."""
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Return parts 0..k-1 of events whose aligned waveforms are `waves` (n, features), and the trace's name of each."""
     check()
     n = len(waves)
-    labels = _split_once(waves, faint, recipe, seed, trace, depth)
-    k = int(labels.max()) + 1 if n else 0
-    if k < 2 or depth >= recipe.deepest:
-        return labels
-    total = 0
+    labels, names = _split_once(waves, faint, recipe, seed, trace, depth)
+    if len(names) < 2 or depth >= recipe.deepest:
+        return labels, names
     parts = np.zeros(n, np.int64)
-    for part in range(k):
+    found: list[int] = []
+    for part, name in enumerate(names):
         rows = np.flatnonzero(labels == part)
-        inside = np.zeros(len(rows), np.int64)
+        inside, inner = np.zeros(len(rows), np.int64), [name]
         if len(rows) >= recipe.smallest_split:
-            inside = split(waves[rows], faint[rows], recipe, seed + _RNG_STEP * (part + 1), trace, check, depth + 1)
-        parts[rows] = total + inside
-        total += int(inside.max()) + 1
-    return parts
+            again = seed + _RNG_STEP * (part + 1)
+            inside, inner = split(waves[rows], faint[rows], recipe, again, trace, check, depth + 1)
+        parts[rows] = len(found) + inside
+        found += inner if len(inner) > 1 else [name]
+    return parts, found
 
 
 def _split_once(
     waves: NDArray[Any], faint: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], list[int]]:
     n = len(waves)
     centre, axes = principal_axes(waves, recipe.n_full)
     points = (waves - centre) @ axes
     if n < 4 * max(points.shape[1], 1) or not points.shape[1]:
-        return np.zeros(n, np.int64)
+        return np.zeros(n, np.int64), [trace.part()]
     whitening = learn_whitening(points, seed, recipe.n_axes)
     white = whitening(points)
     latent = encode(white, recipe.n_latent, 0 if depth else recipe.training_steps, seed)
@@ -91,28 +84,33 @@ def _split_once(
     if depth == 0:
         trace.bic[:] = [m.bic for m in fitted]
     best = min(range(len(fitted)), key=lambda k: fitted[k].bic)
-    labels = _refined(white, _numbered(fitted[best].assign(latent)), faint, recipe, trace)
+    labels, names = _refined(white, numbered(fitted[best].assign(latent)), faint, recipe, trace)
     if labels.max() == 0 and len(fitted) > best + 1:
         # A broad Gaussian over a narrow one can fit best and hide small units: look once more, in smaller parts.
-        labels = _refined(white, _numbered(fitted[-1].assign(latent)), faint, recipe, trace)
-    return labels
+        labels, names = _refined(white, numbered(fitted[-1].assign(latent)), faint, recipe, trace)
+    return labels, names
 
 
 def _refined(
     white: NDArray[Any], labels: NDArray[Any], faint: NDArray[Any], recipe: Recipe, trace: Trace
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], list[int]]:
     """Alternate between the axes that tell the parts apart, a mixture along them, and merging, until parts settle."""
+    names = [trace.part() for _ in range(int(labels.max()) + 1)]
     for _ in range(_ROUNDS):
         if labels.max() == 0:
             break
         line = white @ discriminant_axes(white, labels, _MOST_AXES)
         refit = mixture.fit(line, mixture.from_labels(line, labels), max_steps=30)
-        before, labels = labels, _numbered(refit.assign(line))
-        labels, merges = merge_parts(line, labels, recipe.alpha, faint, recipe.alpha_faint)
-        trace.merges += merges
-        if labels.max() == before.max() and (labels != before).mean() < _SETTLED:
+        given = refit.assign(line)
+        names = [names[part] for part in np.unique(given)]
+        before = numbered(given)
+        after, merges = merge_parts(line, before, recipe.alpha, faint, recipe.alpha_faint)
+        names = trace.merged(names, merges)
+        settled = after.max() == labels.max() and (after != labels).mean() < _SETTLED
+        labels = after
+        if settled:
             break
-    return labels
+    return labels, names
 
 
 def encode(white: NDArray[Any], n_latent: int, training_steps: int, seed: int) -> NDArray[np.float64]:
@@ -127,5 +125,6 @@ def encode(white: NDArray[Any], n_latent: int, training_steps: int, seed: int) -
     return autoencoder.train(part, near, n_latent, training_steps, seed)(white)
 
 
-def _numbered(labels: NDArray[Any]) -> NDArray[np.int64]:
+def numbered(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the same groups as 0..k-1, in the order of their numbers."""
     return np.unique(labels, return_inverse=True)[1].reshape(-1)

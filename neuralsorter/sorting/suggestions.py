@@ -1,28 +1,25 @@
-"""Suggestions for curation: units to merge, units to split, and which unit is which in another recording."""
+"""Suggestions for curation: units to merge, units to split, with the evidence."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from .alignment import Alignment
 from .channel import sort_channel
 from .features import fill, principal_axes
-from .merging import gap
+from .merging import gap, separating_line
 from .result import SortResult
 from .timing import dead_time, refractory_ratio
 
 _MOST_EVENTS = 3000  # of each unit: more change no suggestion
 _N_AXES = 20
 _NEAR = 6.0  # SDs: units further apart are never suggested
-_AMPLITUDE_COUNTS = 0.5  # a unit moves by this share of its size from one recording to the next
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ class MergeSuggestion:
     distance: float  # of the means, in SDs along the line that separates them best
     overlap: float  # share of events that lie on the other's side of the midpoint
     refractory: float  # coincidences over those expected by chance; about 0 for one cell, 1 for two, NaN unknown
+    along: tuple[NDArray[np.float64], NDArray[np.float64]]  # events of each along that line, SDs from the midpoint
 
     @property
     def reason(self) -> str:
@@ -52,16 +50,6 @@ class SplitSuggestion:
     rows: NDArray[np.int64]  # events of the unit, positions in the arrays given
     labels: NDArray[np.int64]  # part of each, 0..k-1, the largest first
     distance: float  # smallest distance between two parts, in SDs
-
-
-@dataclass(frozen=True)
-class Match:
-    """A unit and the unit of another recording that it most likely is; `other` is None where it seems to be new."""
-
-    unit: int
-    other: int | None
-    confidence: float  # 0..1
-    distance: float  # between the mean waveforms, relative to their size
 
 
 def merge_suggestions(
@@ -118,13 +106,18 @@ def _compare(
     dead_s: float,
 ) -> MergeSuggestion:
     p, distance = gap(one, two)
+    line, _ = separating_line(one, two)
+    middle = (line[: len(one)].mean() + line[len(one) :].mean()) / 2
+    spread = math.sqrt((line[: len(one)].var() + line[len(one) :].var()) / 2) or 1.0
+    along = (line[: len(one)] - middle) / spread, (line[len(one) :] - middle) / spread
     overlap = 0.5 * math.erfc(distance / 2 / math.sqrt(2))
     refractory, expected = refractory_ratio(train, other, dead_s)
     weight = expected / (expected + 10.0)
     shape = math.sqrt(p) * min(1.0, math.exp(-(distance - 2) / 2))
     # A dip between the trains speaks for one cell, chance coincidences against it, as far as there are any to count.
     score = shape if math.isnan(refractory) else shape + weight * 0.5 * ((1 - min(refractory, 1.0)) - 0.5) * shape
-    return MergeSuggestion(first, second, float(min(max(score, 0.0), 1.0)), p, distance, overlap, refractory)
+    score = float(min(max(score, 0.0), 1.0))
+    return MergeSuggestion(first, second, score, p, distance, overlap, refractory, along)
 
 
 def split_suggestions(
@@ -149,43 +142,6 @@ def _smallest_distance(result: SortResult) -> float:
     parts = [result.latent[result.labels == c].astype(float) for c in range(result.n_units)]
     pairs = [(a, b) for i, a in enumerate(parts) for b in parts[i + 1 :] if min(len(a), len(b)) > 1]
     return min((gap(a, b)[1] for a, b in pairs), default=math.nan)
-
-
-def match_units(
-    means: Mapping[int, NDArray[Any]], others: Mapping[int, NDArray[Any]], noise_uv: float = 0.0, least: float = 0.5
-) -> list[Match]:
-    """Say which unit of another recording of the same channel each unit is, by mean waveform; one to one.
-
-    Parameters
-    ----------
-    means, others : mapping of int to ndarray, (n_samples,) or (n_channels, n_samples)
-        Mean waveform in µV of each unit, over the same window; `others` are those of the other recording.
-    noise_uv : float
-        SD of the means' own noise, which cannot tell units apart.
-    least : float
-        Matches less sure are given as new.
-
-    """
-    mine, theirs = list(means), list(others)
-    if not mine or not theirs:
-        return [Match(unit, None, 1.0, math.inf) for unit in mine]
-    a = np.stack([np.nan_to_num(means[u]).ravel() for u in mine]).astype(float)
-    b = np.stack([np.nan_to_num(others[u]).ravel() for u in theirs]).astype(float)
-    size = np.sqrt((np.square(a).mean(axis=1)[:, None] + np.square(b).mean(axis=1)[None]) / 2) + 1e-12
-    apart = np.sqrt(np.maximum(np.square(a[:, None] - b[None]).mean(axis=2) - 2 * noise_uv**2, 0.0))
-    distance = apart / size
-    likely = np.exp(-0.5 * np.square(distance / (_AMPLITUDE_COUNTS / 2)))
-    new = math.exp(-0.5 * 2.0**2)
-    sure = likely / np.maximum(likely.sum(axis=1, keepdims=True) + new, 1e-300)
-    sure = np.minimum(sure, likely / (likely.sum(axis=0, keepdims=True) + new))
-    rows, columns = linear_sum_assignment(-sure)
-    taken = {r: c for r, c in zip(rows.tolist(), columns.tolist(), strict=True) if sure[r, c] >= least}
-    return [
-        Match(unit, theirs[taken[r]], float(sure[r, taken[r]]), float(distance[r, taken[r]]))
-        if r in taken
-        else Match(unit, None, float(1 - sure[r].max()), float(distance[r].min()))
-        for r, unit in enumerate(mine)
-    ]
 
 
 def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:

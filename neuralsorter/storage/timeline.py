@@ -9,11 +9,11 @@ from neuralsorter.edit import Action, Edit, Mark
 from neuralsorter.errors import ProjectError
 from neuralsorter.spikes import NOISE
 
-from .curation import Curation
+from .deciding import Deciding
 from .rowsets import inside
 
 
-class Timeline(Curation):
+class Timeline(Deciding):
     """Undo and redo are actions like others: nothing is ever removed, and all of it outlives the program."""
 
     @property

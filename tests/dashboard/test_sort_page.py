@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neuralsorter as ns
+from tests.sorting.test_sort import events, spikes
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A page on two experiments of one channel, with three units in each."""
+    from dashboard.app import App
+
+    monkeypatch.setenv("NEURALSORTER_SETTINGS", str(tmp_path / "settings.toml"))
+    monkeypatch.setenv("NEURALSORTER_PLUGINS", str(tmp_path / "plugins"))
+    app = App([tmp_path])
+    waves, _ = events(1600, seed=1)
+    app.workspace.show(
+        ns.Project.in_memory(
+            spikes(waves, experiment=np.repeat([0, 1], 800), times_s=np.tile(np.arange(800) * 0.02, 2))
+        )
+    )
+    yield app
+    app.close()
+
+
+def wait(app: Any, call: Callable[[], bool] = lambda: True) -> None:
+    end = time.monotonic() + 60
+    while app.workspace.jobs.running or not call():
+        assert time.monotonic() < end, app.workspace.says
+        time.sleep(0.01)
+
+
+def sort(app: Any) -> None:
+    app.act("sort")
+    wait(app, lambda: "found in" in app.workspace.says)
+
+
+def test_sorting_is_one_edit_and_tells_what_it_found(app: Any) -> None:
+    app.sorting.active = True
+    app.sorting.refresh()
+    sort(app)
+    project = app.workspace.project
+    assert set(project.unit) == {1, 2, 3}
+    findings = app.sorting.findings
+    assert "3 units" in findings.about.object
+    assert "expected" in findings.table.object.lower()
+    assert len(findings._bic.data["k"]) > 3
+    assert {"1", "2", "3"} <= set(findings._leaves.data["text"])
+    wait(app, lambda: "…" not in findings.table.object)
+    app.act("undo")
+    assert set(project.unit) == {1}
+
+
+def test_sorting_again_changes_no_number(app: Any) -> None:
+    sort(app)
+    before = app.workspace.project.unit.copy()
+    app.workspace.says = ""
+    sort(app)
+    np.testing.assert_array_equal(app.workspace.project.unit, before)
+
+
+def test_a_second_experiment_sorted_alone_gets_the_numbers_of_the_first(app: Any) -> None:
+    project, focus = app.workspace.project, app.workspace.focus
+    focus.experiment = 0
+    sort(app)
+    focus.experiment = 1
+    app.workspace.says = ""
+    sort(app)
+    first, second = (project.spikes.take(project.rows(0, e)) for e in (0, 1))
+    assert set(first.unit) == set(second.unit)
+    for unit in set(first.unit):
+        apart = first.waveforms[first.unit == unit].mean(axis=0) - second.waveforms[second.unit == unit].mean(axis=0)
+        assert np.abs(apart).max() < 10
+
+
+def test_a_unit_can_be_sorted_alone(app: Any) -> None:
+    sort(app)
+    project, focus = app.workspace.project, app.workspace.focus
+    project.merge(0, [2, 3])
+    rows = project.rows(0, unit=1).copy()
+    focus.unit = 2
+    app.workspace.says = ""
+    app.act("split unit")
+    wait(app, lambda: "found in" in app.workspace.says)
+    np.testing.assert_array_equal(project.rows(0, unit=1), rows)
+    assert len(set(project.unit)) == 3
+
+
+def halve(app: Any) -> None:
+    """Cut unit 1 in two at random: 1 and 8."""
+    rows = app.workspace.project.rows(0, unit=1)
+    app.workspace.project.assign(rows[np.random.default_rng(0).random(len(rows)) < 0.5], 8)
+
+
+def test_a_suggestion_is_taken_by_one_key_and_undone_by_one(app: Any) -> None:
+    sort(app)
+    halve(app)
+    before = app.workspace.project.unit.copy()
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.case is not None)
+    assert app.workspace.case.pair == (1, 8)
+    assert app.workspace.focus.hidden >= {0, 2, 3}
+    assert "SD apart" in app.suggestions.text.object
+    app.act("accept suggestion")
+    wait(app, lambda: "look like one" in app.workspace.says)
+    assert 8 not in app.workspace.project.unit
+    app.act("undo")
+    np.testing.assert_array_equal(app.workspace.project.unit, before)
+
+
+def test_a_suggestion_forgotten_does_not_come_back_until_that_is_undone(app: Any) -> None:
+    sort(app)
+    halve(app)
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.case is not None)
+    app.act("reject suggestion")
+    wait(app, lambda: app.workspace.case is None and "look like one" in app.workspace.says)
+    assert app.workspace.project.kept_apart == {(0, 1, 8)}
+    app.act("undo")
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.case is not None)
+    assert app.workspace.case.pair == (1, 8)
+
+
+def test_an_answer_without_a_question_changes_nothing(app: Any) -> None:
+    before = app.workspace.project.n_edits
+    for answer in ("accept suggestion", "reject suggestion"):
+        app.act(answer)
+        assert "no suggestion" in app.workspace.says
+    assert app.workspace.project.n_edits == before
+
+
+def test_strays_are_selected_by_one_key(app: Any) -> None:
+    sort(app)
+    project, focus = app.workspace.project, app.workspace.focus
+    narrow = project.unit[project.rows(0, unit=1)][0]
+    odd = project.rows(0, unit=2)[:20]
+    project.assign(odd, int(narrow))
+    app.act("select strays")
+    wait(app, lambda: "unlike their unit, and" in app.workspace.says)
+    assert np.isin(odd, focus.selected).mean() > 0.8
+    assert len(focus.selected) < 60
+
+
+def test_units_get_the_numbers_of_an_earlier_file(app: Any, tmp_path: Path) -> None:
+    waves, unit = events(900, seed=5)
+    ns.save(spikes(waves, unit=np.array([7, 4, 9])[unit]), tmp_path / "earlier.npz")
+    sort(app)
+    app.sorting.earlier.path.value = str(tmp_path / "earlier.npz")
+    app.sorting.earlier.start()
+    wait(app, lambda: "3 of 3 units" in app.workspace.says)
+    assert set(app.workspace.project.unit) == {4, 7, 9}
+    app.act("undo")
+    assert set(app.workspace.project.unit) == {1, 2, 3}
