@@ -53,6 +53,7 @@ class App:
         self.history = History(self.workspace)
         self.scripts = Scripts(self.workspace)
         self.judge = Judge(self.workspace)
+        self.judge.allow(self.files.folders.inside)
         self.help, self.plugins = Help(), Plugins(self.workspace)
         self.keys = KeyMap(self.act, keys=bindings(self.workspace.settings.keys))
         self.keys.link(self.workspace, pixel_ratio="pixel_ratio")

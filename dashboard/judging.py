@@ -1,16 +1,17 @@
-"""The Judge area below the main screen: one view at a time, opened and closed by its tab."""
+"""The Judge area below the main screen: one view at a time, opened and closed by its tab; and the times looked at."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
-from .views import VIEWS
+from .views import VIEWS, Compare
 from .workspace import Workspace
 
-HEIGHT = 300  # px
+HEIGHT, LARGE = 300, 640  # px
 
 
 class Judge(pn.viewable.Viewer):
@@ -20,21 +21,45 @@ class Judge(pn.viewable.Viewer):
         super().__init__(**params)
         self.workspace = workspace
         self.views = {kind.title: kind(workspace) for kind in VIEWS}
-        self.tabs = pmui.CheckButtonGroup(
-            label="Judge", options=list(self.views), value=[], size="small", margin=(4, 6)
-        )
+        self.tabs = pmui.CheckButtonGroup(options=list(self.views), value=[], size="small", margin=(4, 6))
+        self.times = pmui.RangeSlider(
+            label="Times (s)", start=0.0, end=1.0, value=(0.0, 1.0), step=0.1, width=230, size="small",
+            margin=(0, 14), visible=False,
+        )  # fmt: skip
         self.place = pmui.Column(sizing_mode="stretch_width", height=HEIGHT, margin=0, visible=False)
-        self._pane = pmui.Column(
-            pmui.Row(pmui.Typography(object="Judge", variant="subtitle2", margin=(10, 6)), self.tabs, margin=0),
-            self.place,
-            sizing_mode="stretch_width",
-            margin=0,
-        )
+        bar = pmui.Row(self.tabs, self.times, margin=0, sx={"alignItems": "center"})
+        self._pane = pmui.Column(bar, self.place, sizing_mode="stretch_width", margin=0)
         self.tabs.param.watch(self._pressed, "value")
+        self.times.param.watch(self._limited, "value_throttled")
         workspace.param.watch(lambda event: self._open(event.new), "view")
+        workspace.param.watch(lambda *_: self._opened(), "focus")
 
     def __panel__(self) -> Any:
         return self._pane
+
+    def allow(self, resolve: Any) -> None:
+        """Let views open only paths that `resolve` lets pass."""
+        compare = self.views[Compare.title]
+        if isinstance(compare, Compare):
+            compare.allowed = resolve
+
+    def _opened(self) -> None:
+        project, focus = self.workspace.project, self.workspace.focus
+        if project is None or focus is None:
+            return
+        last = float(np.nanmax(project.spikes.times_s, initial=0.0))
+        end = float(np.ceil(last * 10) / 10) + 0.1
+        self.times.param.update(start=0.0, end=end, value=(0.0, end), visible=last > 0)
+        focus.param.watch(lambda event: self._range_changed(event.new), "time_range_s")
+
+    def _limited(self, event: Any) -> None:
+        """Look only at the events between two times, everywhere on the page."""
+        if self.workspace.focus is not None:
+            whole = event.new[0] <= self.times.start and event.new[1] >= self.times.end
+            self.workspace.focus.time_range_s = None if whole else tuple(event.new)
+
+    def _range_changed(self, span: tuple[float, ...] | None) -> None:
+        self.times.value = (self.times.start, self.times.end) if span is None else span
 
     def _pressed(self, event: Any) -> None:
         """Open the view of the tab pressed last; pressing the open one's closes it."""

@@ -41,11 +41,12 @@ class Scene:
     view: View
     shading: str
     dark: bool
+    time_range_s: tuple[float, ...] | None = None
 
     @property
     def block(self) -> tuple[Any, ...]:
         """What decides which waveforms are held ready; another block is loaded anew."""
-        return id(self.project), self.channel, self.experiment, self.alignment, len(self.rows)
+        return id(self.project), self.channel, self.experiment, self.alignment, self.time_range_s, len(self.rows)
 
 
 @dataclass(frozen=True, eq=False)

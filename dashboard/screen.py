@@ -47,6 +47,8 @@ class Screen:
         Called with a polygon (n, 2) in ms and µV and the mode "replace", "add" or "subtract".
     on_reset : callable
         Called without arguments on a double click or the reset tool.
+    name, x_label, y_label : str
+        Of the figure and its axes.
 
     """
 
@@ -55,6 +57,10 @@ class Screen:
         on_view: Callable[[], None],
         on_region: Callable[[NDArray[np.float64], str], None],
         on_reset: Callable[[], None],
+        *,
+        name: str = "waveforms",
+        x_label: str = "ms from the threshold crossing",
+        y_label: str = "µV",
     ) -> None:
         self._on_view, self._on_region, self._on_reset = on_view, on_region, on_reset
         self._modifiers: dict[str, bool] = {}
@@ -64,15 +70,15 @@ class Screen:
         self.figure = figure(
             x_range=Range1d(-1, 2),
             y_range=Range1d(-100, 100),
-            x_axis_label="ms from the threshold crossing",
-            y_axis_label="µV",
+            x_axis_label=x_label,
+            y_axis_label=y_label,
             tools=[self._lasso, self._box, self._pan, self._wheel, ResetTool(), SaveTool()],
             active_drag=self._lasso,
             active_scroll=self._wheel,
             toolbar_location="above",
             sizing_mode="stretch_both",
-            min_height=320,
-            name="waveforms",
+            min_height=200,
+            name=name,
         )
         self.figure.toolbar.logo = None
         self.figure.grid.grid_line_alpha = 0.25

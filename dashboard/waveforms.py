@@ -94,7 +94,7 @@ class Waveforms(pn.viewable.Viewer):
             return
         self.empty.visible = False
         self.status.object = "Drawing … (the very first time on a computer this takes half a minute)"
-        focus.param.watch(lambda *_: self._focus_changed(), ["shown", "selected"])
+        focus.param.watch(lambda *_: self._focus_changed(), ["shown", "selected", "time_range_s"])
         self._seen = ()
         self._focus_changed()
 
@@ -118,15 +118,15 @@ class Waveforms(pn.viewable.Viewer):
         view = self.screen.view(self.workspace.pixel_ratio)
         if focus is None or project is None or focus.channel is None or view is None:
             return None
-        rows = np.asarray(project.rows(focus.channel, focus.experiment))
+        rows = focus.considered()
         moment = self.workspace.moment
         unit = project.unit_of(rows) if moment is None else project.unit_at(moment)[rows]
-        present = project.counts(focus.channel, focus.experiment) if moment is None else np.unique(unit)
+        present = np.unique(unit)
         visible = frozenset(int(u) for u in present) - focus.hidden
         if focus.unit is not None:
             visible = frozenset({int(focus.unit)})
         return Scene(project, int(focus.channel), focus.experiment, self.alignment, rows, unit, visible,
-                     focus.selected, view, self.shading, self.workspace.dark)  # fmt: skip
+                     focus.selected, view, self.shading, self.workspace.dark, focus.time_range_s)  # fmt: skip
 
     def refresh(self) -> None:
         """Wish for a new picture."""
@@ -208,7 +208,7 @@ class Waveforms(pn.viewable.Viewer):
         total = len(scene.rows)
         self.status.object = (
             f"{painted.n_drawn:,} of {total:,} waveforms drawn{how} · **{len(scene.selected):,} selected**"
-            f" · channel {scene.channel}{self._when()}"
+            f" · channel {scene.channel}{_between(scene.time_range_s)}{self._when()}"
         )
 
         if self._summary is not None:
@@ -227,6 +227,10 @@ class Waveforms(pn.viewable.Viewer):
     def close(self) -> None:
         """Give back the painter's thread and memory."""
         self.painter.close()
+
+
+def _between(time_range_s: tuple[float, ...] | None) -> str:
+    return "" if time_range_s is None else f" · only {time_range_s[0]:,.1f} to {time_range_s[1]:,.1f} s"
 
 
 def _times(project: Project) -> tuple[float, float]:

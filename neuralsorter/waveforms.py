@@ -291,3 +291,24 @@ def network_input(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float3
     stacked[..., 3] = values[:, 61:121]
     stacked[..., 4] = values[:, 121:]
     return stacked
+
+
+def event_sizes(raw: NDArray[Any], uv_per_bit: float = 1.0, measure: str = "peak to peak") -> NDArray[np.float64]:
+    """Return the size of each event in µV, whatever its unit, (n_spikes,); NaN where it has no sample.
+
+    Parameters
+    ----------
+    raw : ndarray, (n_spikes, n_samples) or (n_spikes, n_channels, n_samples), int16 or float32
+        Waveforms as stored; of several channels the one with the largest range counts.
+    uv_per_bit : float
+        µV per unit of `raw`.
+    measure : {"peak to peak", "trough", "peak"}
+        Range, lowest or highest sample.
+
+    """
+    wires = raw[:, None] if raw.ndim == 2 else raw
+    low, high = np.fmin.reduce(wires, axis=2).astype(float), np.fmax.reduce(wires, axis=2).astype(float)
+    known = np.where(np.isfinite(high - low), high - low, -1.0)
+    best = np.arange(len(wires)), known.argmax(axis=1) if wires.shape[1] else np.zeros(len(wires), int)
+    sizes = {"peak to peak": high - low, "trough": low, "peak": high}[measure][best]
+    return np.asarray(sizes * uv_per_bit, np.float64)

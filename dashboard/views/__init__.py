@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+from .amplitude import Amplitude
+from .array import Array
+from .compare import Compare
+from .correlograms import Correlograms
 from .isi import Intervals
+from .rates import Rate
+from .similar import Similarity
+from .triggers import Triggers
 from .view import Look, View
 
-VIEWS: tuple[type[View], ...] = (Intervals,)
+VIEWS: tuple[type[View], ...] = (
+    Intervals,
+    Correlograms,
+    Amplitude,
+    Rate,
+    Triggers,
+    Similarity,
+    Array,
+    Compare,
+)
 
-__all__ = ["VIEWS", "Intervals", "Look", "View"]
+__all__ = [
+    "VIEWS",
+    "Amplitude",
+    "Array",
+    "Compare",
+    "Correlograms",
+    "Intervals",
+    "Look",
+    "Rate",
+    "Similarity",
+    "Triggers",
+    "View",
+]

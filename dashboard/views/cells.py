@@ -65,7 +65,7 @@ class Cells:
         tip = [(x_label, "@x{0.0}"), ("count", "@value{0,0.[000]}")]
         self.figure.add_tools(HoverTool(renderers=[bars], tooltips=tip))
 
-    def show(self, cells: Sequence[Cell], n_columns: int, *, dark: bool) -> None:
+    def draw(self, cells: Sequence[Cell], n_columns: int, *, dark: bool) -> None:
         """Draw the cells."""
         n_rows = max((cell.row for cell in cells), default=0) + 1
         self.figure.x_range.update(start=0, end=max(n_columns, 1))

@@ -65,7 +65,7 @@ class Intervals(View):
                  f"unit {unit} · {gaps.n_short:,} of {gaps.n_intervals:,} under {limit:g} ms", (limit,))
             for k, (unit, gaps) in enumerate(result.items())
         ]  # fmt: skip
-        self._cells.show(cells, n_columns, dark=look.dark)
+        self._cells.draw(cells, n_columns, dark=look.dark)
         short = sum(gaps.n_short for gaps in result.values())
         return f"{short:,} violations on channel {look.channel}" if result else "No unit is shown."
 

@@ -45,6 +45,7 @@ class Look:
     selected: NDArray[np.int64]
     dark: bool
     options: dict[str, Any]
+    window: Any = None  # what part of the plane is on screen, for views that are drawn in pixels
 
     @cached_property
     def times_s(self) -> NDArray[np.float64]:

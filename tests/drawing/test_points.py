@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+
+from neuralsorter.drawing.points import point_counts, points_inside
+
+
+def test_every_point_is_counted_once_in_its_pixel() -> None:
+    random = np.random.default_rng(0)
+    x, y = random.uniform(0, 10, 5000), random.uniform(-5, 5, 5000)
+    counts = point_counts(x, y, 40, 30, (0, 10), (-5, 5))
+    expected = np.histogram2d(y, x, bins=(30, 40), range=((-5, 5), (0, 10)))[0]
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_points_outside_or_unknown_are_left_out() -> None:
+    assert point_counts(np.array([-1, 11, np.nan, 5.0]), np.array([0, 0, 0, np.nan]), 4, 4, (0, 10), (-5, 5)).sum() == 0
+
+
+def test_a_spread_point_fills_a_square_and_is_cut_at_the_edge() -> None:
+    counts = point_counts(np.array([0.5, 2.5]), np.array([0.5, 2.5]), 5, 5, (0, 5), (0, 5), spread=1)
+    assert counts.sum() == 4 + 9
+    assert counts[1, 1] == 2
+
+
+def test_points_inside_a_polygon_are_found() -> None:
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    x, y = np.array([0.5, 1.5, 0.1, np.nan]), np.array([0.5, 0.5, 0.9, 0.5])
+    assert points_inside(square, x, y).tolist() == [True, False, True, False]
