@@ -17,6 +17,7 @@ from .help import Help
 from .history import History
 from .judging import Judge
 from .navigator import Navigator
+from .people import People
 from .plugins import Plugins
 from .plugins import icon as plugins_icon
 from .scripts import Scripts
@@ -54,6 +55,7 @@ class App:
         self.scripts = Scripts(self.workspace)
         self.judge = Judge(self.workspace)
         self.judge.allow(self.files.folders.inside)
+        self.people = People(self.workspace)
         self.help, self.plugins = Help(), Plugins(self.workspace)
         self.keys = KeyMap(self.act, keys=bindings(self.workspace.settings.keys))
         self.keys.link(self.workspace, pixel_ratio="pixel_ratio")
@@ -76,6 +78,7 @@ class App:
 
     def close(self) -> None:
         """Give back memory, threads and the project when the tab is gone."""
+        self.people.leave()
         self.workspace.close()
         self.waveforms.close()
         self.scripts.close()
@@ -104,6 +107,7 @@ class App:
 
     def _header(self) -> pmui.Row:
         return pmui.Row(
+            self.people.line,
             self.saved,
             self.take_over,
             *(self._button(name, header=True) for name in ("undo", "redo")),

@@ -11,6 +11,7 @@ from typing import Any
 import panel as pn
 import param
 
+from neuralsorter.edit import acting_as, current_author
 from neuralsorter.errors import Cancelled, NeuralSorterError
 
 Report = Callable[[float, str], None]
@@ -46,8 +47,14 @@ class Jobs(param.Parameterized):
         self._cancel = threading.Event()
         self.param.update(running=True, title=title, progress=0.0, message="")
         page = pn.state.curdoc, pn.state.block_expiration()
+        author = current_author()
+
+        def signed(report: Report, cancel: threading.Event) -> Any:
+            with acting_as(author):
+                return work(report, cancel)
+
         threading.Thread(
-            target=self._run, args=(work, done, failed, self._cancel, page), name=title, daemon=True
+            target=self._run, args=(signed, done, failed, self._cancel, page), name=title, daemon=True
         ).start()
         return True
 

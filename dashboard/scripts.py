@@ -15,6 +15,7 @@ from neuralsorter.scripting.script_runner import ScriptResult, ScriptRunner
 from neuralsorter.scripting.scripts import Parameter, Script
 
 from .jobs import Jobs, Report
+from .people import may_run_own_scripts
 from .workspace import Workspace, attempt
 
 TIME_LIMIT_S = 60.0
@@ -54,6 +55,8 @@ class Scripts(pn.viewable.Viewer):
         )  # fmt: skip
         right = pmui.Column(self.result, self.apply, self.printed, sizing_mode="stretch_width")
         self._pane = pmui.Row(left, right, sizing_mode="stretch_width")
+        self.editor.readonly = not may_run_own_scripts()
+        self.keep.visible = may_run_own_scripts()
         self.choice.param.watch(lambda event: self._chosen(event.new), "value")
         self.jobs.param.watch(lambda event: self.stop.param.update(visible=event.new), "running")
 
@@ -95,7 +98,8 @@ class Scripts(pn.viewable.Viewer):
 
     def run(self) -> None:
         """Run the source in the editor on what the main screen shows."""
-        source, name = str(self.editor.value), self.choice.value or "script"
+        name = self.choice.value or "script"
+        source = str(self.editor.value) if may_run_own_scripts() else self._scripts[name].source
         script = scripts.describe_source(source, name)
         try:
             shown = self.workspace.shown_spikes()
@@ -128,6 +132,8 @@ class Scripts(pn.viewable.Viewer):
 
     def save(self) -> None:
         """Save the source to the user's own folder."""
+        if not may_run_own_scripts():
+            raise PluginError("This server runs its own scripts only. Start it with --allow-scripts to save others.")
         name = str(self.choice.value or "my_script")
         path = scripts.save(str(self.editor.value), name)
         self._list(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -92,6 +92,7 @@ class Action:
 
 
 _author: ContextVar[str] = ContextVar("author", default="")
+_asked: list[Callable[[], str]] = []  # at most one: a server's, which knows whose page an edit comes from
 
 
 @contextmanager
@@ -104,9 +105,14 @@ def acting_as(name: str) -> Iterator[None]:
         _author.reset(token)
 
 
+def signed_by(ask: Callable[[], str]) -> None:
+    """Sign edits with what `ask` returns where `acting_as` says nothing; empty means the system's user."""
+    _asked[:] = [ask]
+
+
 def current_author() -> str:
-    """Return who makes edits here: the name given to `acting_as`, else the system's user."""
-    name = _author.get()
+    """Return who makes edits here: the name given to `acting_as`, or a server's answer, else the system's user."""
+    name = _author.get() or next((ask() for ask in _asked), "")
     if name:
         return name
     try:

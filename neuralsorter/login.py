@@ -25,6 +25,8 @@ login_url = "/login"
 logout_url = "/logout"
 
 COOKIE = "neuralsorter"
+TOKEN_HEADER = "X-NeuralSorter-Token"  # noqa: S105 - the name of a header
+LOCAL = "local"  # who has the link: the system's user
 TOKEN, FIRST_TOKEN, USERS, LAUNCHER = (f"NEURALSORTER_{name}" for name in ("TOKEN", "FIRST_TOKEN", "USERS", "LAUNCHER"))
 
 _TRIES, _PER_S = 5, 60.0
@@ -37,11 +39,14 @@ _users_file = os.environ.pop(USERS, "")
 _launcher = int(os.environ.pop(LAUNCHER, "0"))
 
 _sessions: dict[str, str] = {}  # session -> user
-_failures: defaultdict[str, list[float]] = defaultdict(list)  # address -> times of wrong attempts
+_failures: defaultdict[str, list[float]] = defaultdict(list)  # address or name -> times of wrong attempts
 
 
 def get_user(handler: RequestHandler) -> str | None:
-    """Return who asks, None when nobody is logged in."""
+    """Return who asks, None when nobody is logged in; a proxy that has the token answers for its own people."""
+    sent = handler.request.headers.get(TOKEN_HEADER, "")
+    if _token and hmac.compare_digest(sent.encode(), _token.encode()):
+        return os.environ.get("JUPYTERHUB_USER", LOCAL)
     session = handler.get_signed_cookie(COOKIE)
     return _sessions.get(session.decode()) if session else None
 
@@ -52,7 +57,7 @@ class LoginHandler(RequestHandler):
     def get(self) -> None:
         """Log in by the link, or show the form."""
         if get_user(self):
-            self.redirect("/")
+            self.redirect(f"{_prefix(self)}/")
         elif self.get_query_argument("token", ""):
             self._attempt("", self.get_query_argument("token"))
         else:
@@ -63,15 +68,17 @@ class LoginHandler(RequestHandler):
         self._attempt(self.get_body_argument("name", ""), self.get_body_argument("secret", ""))
 
     def _attempt(self, name: str, secret: str) -> None:
-        address, now = self.request.remote_ip or "", time.monotonic()
-        _failures[address] = [at for at in _failures[address] if now - at < _PER_S]
-        if len(_failures[address]) >= _TRIES:
+        now = time.monotonic()
+        who = {f"at {self.request.remote_ip}"} | ({f"for {name}"} if name else set())  # many addresses help nobody
+        _forget(now)
+        if any(len(_failures.get(key, ())) >= _TRIES for key in who):
             self.set_status(429)
             self._form("Too many attempts: wait a minute.")
             return
         user = _user_of(name, secret)
         if user is None:
-            _failures[address].append(now)
+            for key in who:
+                _failures[key].append(now)
             self.set_status(401)
             self._form("That is not right. Use the link that the server printed, or your name and password.")
             return
@@ -85,7 +92,7 @@ class LoginHandler(RequestHandler):
             samesite="Strict",
             secure=self.request.protocol == "https",
         )
-        self.redirect("/")
+        self.redirect(f"{_prefix(self)}/")
 
     def _form(self, told: str) -> None:
         self.set_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
@@ -101,6 +108,17 @@ class LoginHandler(RequestHandler):
         )
 
 
+def _prefix(handler: RequestHandler) -> str:
+    return str(getattr(handler.application, "prefix", ""))  # the path at which a proxy shows the server
+
+
+def _forget(now: float) -> None:
+    for key, times in list(_failures.items()):
+        _failures[key] = [at for at in times if now - at < _PER_S]
+        if not _failures[key]:
+            del _failures[key]
+
+
 class LogoutHandler(RequestHandler):
     """End a session."""
 
@@ -110,7 +128,7 @@ class LogoutHandler(RequestHandler):
         if session:
             _sessions.pop(session.decode(), None)
         self.clear_cookie(COOKIE)
-        self.redirect(login_url)
+        self.redirect(f"{_prefix(self)}{login_url}")
 
 
 def hashed(password: str, salt: bytes | None = None) -> str:
@@ -136,6 +154,8 @@ def read_users(path: str | Path) -> dict[str, str]:
         salt, dollar, digest = secret.partition("$")
         if not (name and colon and dollar and len(bytes.fromhex(salt)) >= 8 and len(bytes.fromhex(digest)) == 64):
             raise ValueError(f"line {number} is not NAME:SALT$HASH")
+        if name in {LOCAL, "default_user", "guest"}:
+            raise ValueError(f"line {number} names {name}, which stands for nobody in particular; choose another name")
         users[name] = secret
     return users
 
@@ -145,8 +165,8 @@ def _user_of(name: str, secret: str) -> str | None:
         for first in list(_first_tokens):
             if hmac.compare_digest(secret.encode(), first.encode()):
                 _first_tokens.discard(first)
-                return "local"
-        return "local" if _token and hmac.compare_digest(secret.encode(), _token.encode()) else None
+                return LOCAL
+        return LOCAL if _token and hmac.compare_digest(secret.encode(), _token.encode()) else None
     known = read_users(_users_file).get(name)
     salt, _, _ = (known or hashed("")).partition("$")  # an unknown name takes as long as a wrong password
     right = hmac.compare_digest(hashed(secret, bytes.fromhex(salt)), known or "")

@@ -14,6 +14,7 @@ import time
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from . import login
 from .errors import LoadError, NeuralSorterError
@@ -42,6 +43,8 @@ def serve(
     users: str | None = None,
     certfile: str | None = None,
     keyfile: str | None = None,
+    behind_proxy: str | None = None,
+    allow_scripts: bool = False,
 ) -> None:
     """Serve the page until Ctrl+C.
 
@@ -59,6 +62,10 @@ def serve(
         File of those who may log in.
     certfile, keyfile : str, optional
         TLS certificate and its key.
+    behind_proxy : str, optional
+        The address that people use, of a reverse proxy that does TLS: https://lab.example.org or with a path.
+    allow_scripts : bool
+        Let those who log in run scripts that they write. Without users everybody may: it is their own computer.
 
     Raises
     ------
@@ -67,13 +74,15 @@ def serve(
 
     """
     _require_files(files)
-    shared = not _is_here(host)
-    _require_safe(host, users, certfile, keyfile, shared=shared)
+    shared = not _is_here(host) or behind_proxy is not None
+    _require_safe(host, users, certfile, keyfile, behind_proxy)
     port = _free_port(host, port)
-    token, first = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    environment = _environment(token, first, users)
-    command = _command(files, host, port, certfile, keyfile, shared=shared)
-    address = f"{'https' if certfile else 'http'}://{_spoken(host)}:{port}"
+    token, first = os.environ.get(login.TOKEN) or secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    environment = _environment(token, first, users) | {
+        "NEURALSORTER_SCRIPTS": "on" if allow_scripts or not users else "off"
+    }
+    command = _command(files, host, port, certfile, keyfile, behind_proxy, shared=shared)
+    address = (behind_proxy or f"{'https' if certfile else 'http'}://{_spoken(host)}:{port}").rstrip("/")
     with _stopped_by_signals(), _child(command, environment) as process:
         _await_start(process, host, port)
         link = "/login?token="
@@ -95,11 +104,10 @@ def _require_files(files: Sequence[str]) -> None:
             raise LoadError(name, "does not exist", "Check the spelling of its name")
 
 
-def _require_safe(host: str, users: str | None, certfile: str | None, keyfile: str | None, *, shared: bool) -> None:
-    if shared and not (users and certfile and keyfile):
-        raise ServingError(
-            f"--host {host} lets other computers in: give --users, --certfile and --keyfile too, or leave --host out."
-        )
+def _require_safe(
+    host: str, users: str | None, certfile: str | None, keyfile: str | None, behind_proxy: str | None
+) -> None:
+    _require_way_in(host, behind_proxy, users=bool(users), tls=bool(certfile and keyfile))
     if bool(certfile) != bool(keyfile):
         raise ServingError("TLS needs both --certfile and --keyfile. Give the other one too.")
     for name in filter(None, (users, certfile, keyfile)):
@@ -115,6 +123,20 @@ def _require_safe(host: str, users: str | None, certfile: str | None, keyfile: s
             raise ServingError(f"{users}: {cause}. Make its lines with python -m neuralsorter.login NAME.") from None
         if not named:
             raise ServingError(f"{users} names nobody. Add a line with python -m neuralsorter.login NAME.")
+
+
+def _require_way_in(host: str, behind_proxy: str | None, *, users: bool, tls: bool) -> None:
+    """Refuse to let other computers in without a login, and without TLS, here or at a proxy."""
+    if behind_proxy is not None:
+        told = urlsplit(behind_proxy)
+        if told.scheme != "https" or not told.hostname:
+            raise ServingError(f"--behind-proxy takes the address that people use, https://NAME. Got {behind_proxy}.")
+        if not users:
+            raise ServingError("--behind-proxy lets other computers in: give --users too, or leave it out.")
+    elif not _is_here(host) and not (users and tls):
+        raise ServingError(
+            f"--host {host} lets other computers in: give --users, --certfile and --keyfile too, or leave --host out."
+        )
 
 
 def _is_here(host: str) -> bool:
@@ -159,15 +181,21 @@ def _environment(token: str, first: str, users: str | None) -> dict[str, str]:
 
 
 def _command(
-    files: Sequence[str], host: str, port: int, certfile: str | None, keyfile: str | None, *, shared: bool
-) -> list[str]:
+    files: Sequence[str], host: str, port: int, certfile: str | None, keyfile: str | None, behind_proxy: str | None,
+    *, shared: bool,
+) -> list[str]:  # fmt: skip
     names = {_spoken(host), socket.gethostname(), socket.getfqdn()} if shared else {"127.0.0.1", "localhost"}
+    origins = {f"{name}:{port}" for name in names}
     command = [sys.executable, "-P", "-m", "panel", "serve", str(folder("dashboard"))]
     command += ["--address", host, "--port", str(port), "--log-level", "warning"]
     command += ["--auth-module", str(Path(login.__file__).resolve()), "--enable-xsrf-cookies"]
     command += ["--unused-session-lifetime", str(_UNUSED_MS["shared" if shared else "here"])]
-    for name in sorted(names):
-        command += ["--allow-websocket-origin", f"{name}:{port}"]
+    if behind_proxy is not None:
+        public = urlsplit(behind_proxy)
+        origins = {public.netloc}
+        command += ["--use-xheaders", *(["--prefix", public.path] if public.path.strip("/") else [])]
+    for origin in sorted(origins):
+        command += ["--allow-websocket-origin", origin]
     if certfile and keyfile:
         command += ["--ssl-certfile", certfile, "--ssl-keyfile", keyfile]
     return [*command, "--args", *files] if files else command

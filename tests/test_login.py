@@ -30,6 +30,12 @@ def test_without_a_token_nobody_gets_in() -> None:
     assert login._user_of("", "") is None
 
 
+def test_nobody_is_named_as_those_without_a_name_are(tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(f"local:{login.hashed('x')}\n")
+    with pytest.raises(ValueError, match="names local"):
+        login.read_users(tmp_path / "users")
+
+
 @pytest.mark.parametrize("line", ["anna", "anna:secret", ":00$00", "anna:zz$zz", "anna:00$00"])
 def test_a_line_of_another_form_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "users").write_text(line)

@@ -17,6 +17,8 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     place.add_argument("--users", metavar="FILE", help="who may log in: lines NAME:HASH (see docs/command-line.md)")
     place.add_argument("--certfile", metavar="FILE", help="TLS certificate")
     place.add_argument("--keyfile", metavar="FILE", help="TLS key")
+    place.add_argument("--behind-proxy", metavar="URL", help="the address that people use, of a proxy that does TLS")
+    place.add_argument("--allow-scripts", action="store_true", help="let those who log in run scripts of their own")
     serve = commands.add_parser("serve", parents=[common, place], help="open the page in the browser")
     serve.add_argument("files", nargs="*", metavar="FILE", help="files, or one project (NAME.nsort)")
     serve.set_defaults(run=_serve)
@@ -35,4 +37,6 @@ def _serve(options: argparse.Namespace) -> None:
         users=options.users,
         certfile=options.certfile,
         keyfile=options.keyfile,
+        behind_proxy=options.behind_proxy,
+        allow_scripts=options.allow_scripts,
     )

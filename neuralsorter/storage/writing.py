@@ -30,6 +30,7 @@ class Writing(Record):
     edit = param.ClassSelector(class_=Edit, allow_None=True, doc="The last edit made, undone or redone.")
     read_only = param.Boolean(default=False, doc="Whether edits are refused.")
     failure = param.String(default="", doc="Why a write failed, for the status line.")
+    people = param.Dict(default={}, doc="Who looks at what in this process: {tab: (name, channel)}.")
 
     def __init__(self, *args: Any, **params: Any) -> None:
         super().__init__(*args, **params)
