@@ -70,7 +70,13 @@ class App:
             description="Edit here; whoever edits the project now can then only look",
         )  # fmt: skip
         self.sidebar, self.main = self._sidebar(), self._main()
-        self._dialogs = [self.files.open_dialog, self.files.save_dialog, self.help.dialog, self.plugins.dialog]
+        self._dialogs = [
+            self.files.open_dialog,
+            self.files.save_dialog,
+            self.files.importing.dialog,
+            self.help.dialog,
+            self.plugins.dialog,
+        ]
 
     def act(self, name: str) -> None:
         """Do one action by name: keys, buttons and tests all come through here."""

@@ -11,78 +11,17 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from neuralsorter import loading, saving
+from neuralsorter import saving
 from neuralsorter.errors import FileError, SaveError
 
+from .folders import PROJECT, UP, Folders
+from .importing import Importing, is_raw
 from .reports import REPORT, report_name, start_report
 from .workspace import Workspace
 
-PROJECT = ".nsort"
-UP = "↑ parent folder"
 INTO = "/."  # ends the value of an entry that is looked into; the same folder may also be a recording to open
-MEGABYTE = 1_000_000
+COLUMNS_UNKNOWN = "info FILE --columns"  # what a reader recommends when the names in a table tell it nothing
 UPLOAD_LIMIT_MB = 200
-
-
-class Folders:
-    """The folders a server shows, and nothing outside them.
-
-    Parameters
-    ----------
-    roots : sequence of Path
-        Folders that may be looked into, with everything below them.
-
-    """
-
-    def __init__(self, roots: Sequence[Path]) -> None:
-        self.roots = [root.resolve() for root in roots if root.is_dir()]
-
-    def inside(self, path: str | Path) -> Path:
-        """Return the resolved path, links followed.
-
-        Raises
-        ------
-        FileError
-            When it does not exist or lies outside the folders.
-
-        """
-        if "\0" in str(path):
-            raise FileError(repr(str(path)), "a path has no NUL characters", "Choose a file from the list")
-        try:
-            real = Path(path).resolve(strict=True)
-        except OSError:
-            raise FileError(path, "there is no such file", "Choose a file from the list") from None
-        if not any(real.is_relative_to(root) for root in self.roots):
-            shown = ", ".join(str(root) for root in self.roots)
-            raise FileError(path, f"this server only opens files in {shown}", "Start it in the folder of your data")
-        if not (real.is_file() or real.is_dir()):
-            raise FileError(path, "this is neither a file nor a folder", "Choose a recording")
-        return real
-
-    def entries(self, folder: Path) -> list[tuple[str, Path]]:
-        """Return (name shown, path) of the projects, folders and readable files in a folder, in that order."""
-        suffixes = set(loading.suffixes())
-        projects, folders, files = [], [], []
-        for path in sorted(self.inside(folder).iterdir(), key=lambda p: p.name.lower()):
-            if path.name.startswith("."):
-                continue
-            if path.suffix == PROJECT:
-                projects.append((f"◆ {path.stem} (project)", path))
-            elif path.is_dir():
-                folders.append((f"▸ {path.name}/", path))
-                if self._holds_recording(path):
-                    files.append((f"▣ {path.name}/  ·  a recording of several files", path))
-            elif path.suffix.lower() in suffixes:
-                files.append((f"{path.name}  ·  {path.stat().st_size / MEGABYTE:,.1f} MB", path))
-        above = folder.parent
-        up = [(UP, above)] if any(above.resolve().is_relative_to(root) for root in self.roots) else []
-        return [*up, *projects, *folders, *files]
-
-    def _holds_recording(self, folder: Path) -> bool:
-        try:
-            return loading.is_recording(self.inside(folder))
-        except (OSError, FileError):
-            return False
 
 
 class Files(pn.viewable.Viewer):
@@ -92,6 +31,7 @@ class Files(pn.viewable.Viewer):
         self.workspace, self.folders = workspace, Folders(roots)
         super().__init__(**params)
         self.folder = self.folders.roots[0] if self.folders.roots else Path.cwd()
+        self.importing = Importing(workspace, self.open)
         self._build_open()
         self._build_save()
 
@@ -112,6 +52,10 @@ class Files(pn.viewable.Viewer):
             label="Add to the open project", variant="outlined", on_click=lambda _: self.add_chosen(),
             description="Further experiments of the project that is open; nothing in it changes",
         )  # fmt: skip
+        self.look = pmui.Button(
+            label="Look inside", variant="outlined", on_click=lambda _: self.look_inside(),
+            description="What the recordings hold, before they are opened; thresholds of a raw recording",
+        )  # fmt: skip
         self.projects = pmui.TextInput(
             label="Folder of the project (empty: beside the recording)", size="small", sizing_mode="stretch_width",
             value=str(self.workspace.settings.projects_folder or ""),
@@ -120,7 +64,8 @@ class Files(pn.viewable.Viewer):
         self.choices.param.watch(self._step, "value")
         self.open_dialog = pmui.Dialog(
             pmui.Column(
-                self.place, self.choices, self.order, self.projects, self.drop, pmui.Row(self.enter, self.add),
+                self.place, self.choices, self.order, self.projects, self.drop,
+                pmui.Row(self.enter, self.look, self.add),
                 sizing_mode="stretch_width",
             ),
             title="Open recordings or a project", width_option="md", close_on_click=True,
@@ -181,10 +126,18 @@ class Files(pn.viewable.Viewer):
             self._list()
 
     def open_chosen(self) -> None:
-        """Open what is chosen in the list."""
+        """Open what is chosen in the list; of a raw recording, ask how to take its events."""
         paths = self._chosen()
-        if paths:
+        if any(is_raw(path) for path in paths):
+            self.importing.ask(paths)
+        elif paths:
             self.open(paths)
+
+    def look_inside(self) -> None:
+        """Show what the chosen recordings hold."""
+        paths = [path for path in self._chosen() if path.suffix != PROJECT]
+        if paths:
+            self.importing.ask(paths)
 
     def add_chosen(self) -> None:
         """Add what is chosen to the open project, as further experiments."""
@@ -226,8 +179,15 @@ class Files(pn.viewable.Viewer):
             "Opening",
             lambda report, _: workspace.open_files(paths, report, projects=projects),
             workspace.show,
-            workspace.complain,
+            lambda sentence: self._not_opened(paths, sentence),
         )
+
+    def _not_opened(self, paths: Sequence[Path], sentence: str) -> None:
+        """Say why; where only names of columns are unknown, ask which is which."""
+        if len(paths) == 1 and COLUMNS_UNKNOWN in sentence:
+            self.importing.ask_for_columns(paths[0])
+        else:
+            self.workspace.complain(sentence)
 
     def _dropped(self, event: param.parameterized.Event) -> None:
         if not event.new:

@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 import param
 from numpy.typing import NDArray
 
-from neuralsorter.loading import suffixes
+from neuralsorter.loading import readable
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
@@ -53,7 +53,7 @@ class Waveforms(pn.viewable.Viewer):
         self.status = pmui.Typography(object="", variant="body2", margin=(0, 8), sx={"minHeight": "1.5em"})
         self.message = pn.pane.HTML("", margin=(0, 8), sizing_mode="stretch_width", min_height=22)
         self.empty = pmui.Paper(
-            pmui.Typography(object=EMPTY_STATE.format(formats=", ".join(sorted(suffixes())))),
+            pmui.Typography(object=EMPTY_STATE.format(formats=readable())),
             elevation=4,
             margin=0,
             styles={"position": "absolute", "top": "150px", "left": "120px", "z-index": "5", "padding": "8px 28px"},

@@ -35,7 +35,7 @@ from .spike2 import Spike2Loader
 from .table import TableLoader
 from .tdt import TdtLoader
 
-__all__ = ["BUNDLED", "Loader", "conform", "is_recording", "load", "load_with_notes", "suffixes"]
+__all__ = ["BUNDLED", "Loader", "conform", "is_recording", "load", "load_with_notes", "readable", "suffixes"]
 
 BUNDLED: dict[str, type[Loader]] = {
     "nev": NevLoader,
@@ -125,6 +125,17 @@ def suffixes() -> dict[str, str]:
     return found
 
 
+def readable() -> str:
+    """Return the readable suffixes as text, numbered ones as a range."""
+    words = sorted(suffixes())
+    numbers = [word for word in words if word[1:].isdecimal()]
+    named = [word for word in words if word not in numbers]
+    if numbers:
+        low, *_, high = sorted(numbers, key=lambda word: int(word[1:]))
+        named.append(f"{low} to {high}")
+    return ", ".join(named)
+
+
 def is_recording(folder: Path) -> bool:
     """Tell whether a folder is itself a recording that a loader reads, by the names of the files in it."""
     return any(_fits(plugin.target, folder) for plugin in discover("loaders").values() if not plugin.error)
@@ -175,7 +186,7 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
         timeout_s=_TIMEOUT_S,
         memory_mb=_MEMORY_MB,
         cancel=cancel,
-        readable=[path, *_beside(path), user_folder()],
+        readable=[path, *companions(path), user_folder()],
     )
     return read
 
@@ -190,8 +201,8 @@ def require_readable(path: Path) -> None:
             raise _unreadable(path, cause) from None
 
 
-def _beside(path: Path) -> list[Path]:
-    """Return the files that a format keeps beside the one given."""
+def companions(path: Path) -> list[Path]:
+    """Return the files that the formats of a suffix keep beside the one given, links excepted."""
     if path.is_dir():
         return []
     fitting = [loader for loader in BUNDLED.values() if path.suffix.lower() in loader.suffixes]
@@ -223,10 +234,9 @@ def _loaders_for(path: Path) -> Sequence[type[Loader]]:
     if not found and suffix in _NOT_HERE:
         raise LoadError(path, f"has the suffix {path.suffix!r}, which cannot be read here", _NOT_HERE[suffix])
     if not found:
-        readable = ", ".join(sorted(suffixes()))
         hint = f"; {' '.join(broken)}" if broken else ""
         what = f"has the suffix {suffix!r}, which no loader reads{hint}"
-        raise LoadError(path, what, f"Readable are {readable}, or add a loader (docs/plugins.md)")
+        raise LoadError(path, what, f"Readable are {readable()}, or add a loader (docs/plugins.md)")
     return found
 
 

@@ -27,7 +27,7 @@ NAMES = {
 _SAMPLE = re.compile(r"(?:(uv|waveform|waveforms|wf|sample|s|v|w)[_ ]?)?(\d+)(?:_(\d+))?", re.IGNORECASE)
 _REMEDY = (
     "Say which is which (`neuralsorter info FILE --columns` lists them),"
-    " or name them ChannelID, UnitID, TimeStamps and uv_0, uv_1 ..."
+    " or name them ChannelID, UnitID, TimeStamps and uv_0 to uv_N"
 )
 
 

@@ -27,20 +27,20 @@ def lab(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_folder(lab: Path, path: str) -> None:
-    from dashboard.files import Folders
+    from dashboard.folders import Folders
 
     with pytest.raises(FileError):
         Folders([lab]).inside(lab / path)
 
 
 def test_files_inside_are_found(lab: Path) -> None:
-    from dashboard.files import Folders
+    from dashboard.folders import Folders
 
     assert Folders([lab]).inside(lab / "day1" / ".." / "a.nev") == (lab / "a.nev").resolve()
 
 
 def test_a_folder_that_is_a_recording_can_be_opened_and_looked_into(lab: Path) -> None:
-    from dashboard.files import Folders
+    from dashboard.folders import Folders
 
     (lab / "day1" / "block.tsq").write_bytes(b"x")
     entries = Folders([lab]).entries(lab)
@@ -52,7 +52,7 @@ def test_a_folder_that_is_a_recording_can_be_opened_and_looked_into(lab: Path) -
 
 
 def test_the_list_shows_projects_folders_and_readable_files_only(lab: Path) -> None:
-    from dashboard.files import Folders
+    from dashboard.folders import Folders
 
     (lab / "old.nsort").mkdir()
     names = [name for name, _ in Folders([lab]).entries(lab)]
