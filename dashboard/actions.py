@@ -12,7 +12,8 @@ from neuralsorter.errors import NeuralSorterError, ProjectError
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
-from . import algorithms, deciding, sortrun
+from . import algorithms, deciding, reviewing, sortrun
+from .views import VIEWS
 from .workspace import Workspace
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ def _step_unit(step: int) -> Callable[[Workspace, Waveforms], None]:
     def run(workspace: Workspace, _: Waveforms) -> None:
         if workspace.focus is not None:
             (workspace.focus.next_unit if step > 0 else workspace.focus.previous_unit)()
+
+    return run
+
+
+def _step_view(step: int) -> Callable[[Workspace, Waveforms], None]:
+    def run(workspace: Workspace, _: Waveforms) -> None:
+        stops = ["", *(kind.title for kind in VIEWS)]
+        workspace.view = stops[(stops.index(workspace.view) + step) % len(stops)]
 
     return run
 
@@ -164,6 +173,11 @@ _TABLE = (
     Action("next suggestion", "Show two units that may be one", deciding.next_suggestion),
     Action("accept suggestion", "Take the suggestion: merge the two units", deciding.accept),
     Action("reject suggestion", "Forget the suggestion: the two units are two", deciding.reject),
+    Action("next concern", "Review: show what most needs eyes", reviewing.next_concern),
+    Action("reviewed", "Review: mark the channel as reviewed and go on", reviewing.mark_reviewed),
+    Action("next violation", "Select the next two events too close for one neuron", reviewing.next_violation),
+    Action("next view", "Judge: open the next view below the main screen", _step_view(1)),
+    Action("previous view", "Judge: open the view before", _step_view(-1)),
     Action("cancel", "Stop the work under way", lambda workspace, _: workspace.jobs.cancel()),
     Action("undo", "Undo the last change, as often as you like", _undo),
     Action("redo", "Do again what was undone", _redo),
@@ -191,6 +205,6 @@ _TABLE = (
 # What leaves the page where it is while an earlier moment is looked at.
 LOOKING = {
     "previous channel", "next channel", "previous unit", "next unit", "reset view", "pan", "noise on or off",
-    "next shading", "next alignment", "help", "cancel",
+    "next shading", "next alignment", "help", "cancel", "next view", "previous view", "next concern", "next violation",
 }  # fmt: skip
 ACTIONS = {action.name: action for action in _TABLE}

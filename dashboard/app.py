@@ -20,6 +20,7 @@ from .navigator import Navigator
 from .people import People
 from .plugins import Plugins
 from .plugins import icon as plugins_icon
+from .review import Review
 from .scripts import Scripts
 from .shortcuts import KEYS, KeyMap, bindings, spoken
 from .sorting import Sorting
@@ -54,6 +55,7 @@ class App:
         self.history = History(self.workspace)
         self.scripts = Scripts(self.workspace)
         self.judge = Judge(self.workspace)
+        self.review = Review(self.workspace)
         self.judge.allow(self.files.folders.inside)
         self.people = People(self.workspace)
         self.help, self.plugins = Help(), Plugins(self.workspace)
@@ -158,8 +160,9 @@ class App:
     def _main(self) -> Any:
         self.side = side = pmui.Tabs(
             ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
-            ("Merge?", self.suggestions),
-            width=360, sizing_mode="stretch_height", sx={"& .MuiTab-root": {"minWidth": "56px", "padding": "12px"}},
+            ("Merge?", self.suggestions), ("Review", self.review),
+            width=360, sizing_mode="stretch_height", styles={"overflow-y": "auto"},
+            sx={"& .MuiTab-root": {"minWidth": "48px", "padding": "12px 7px"}},
         )  # fmt: skip
         looking = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=420, margin=0)
         screen = pmui.Column(looking, self.judge, sizing_mode="stretch_both", margin=0)
@@ -176,7 +179,8 @@ class App:
             self.side.active = 3  # the evidence of the suggestion
 
     def _side_changed(self, active: int) -> None:
-        self.cleaning.active, self.sorting.active = active == 1, active == 2
+        self.cleaning.active, self.sorting.active, self.review.active = active == 1, active == 2, active == 4
+        self.review.refresh()
         self.cleaning.refresh()
         self.sorting.refresh()
 

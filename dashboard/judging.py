@@ -8,6 +8,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
+from .viewbar import ViewBar
 from .views import VIEWS, Compare
 from .workspace import Workspace
 
@@ -21,7 +22,7 @@ class Judge(pn.viewable.Viewer):
         super().__init__(**params)
         self.workspace = workspace
         self.views = {kind.title: kind(workspace) for kind in VIEWS}
-        self.tabs = pmui.CheckButtonGroup(options=list(self.views), value=[], size="small", margin=(4, 6))
+        self.tabs = ViewBar(self._clicked, names=list(self.views), margin=0)
         self.times = pmui.RangeSlider(
             label="Times (s)", start=0.0, end=1.0, value=(0.0, 1.0), step=0.1, width=230, size="small",
             margin=(0, 14), visible=False,
@@ -29,7 +30,6 @@ class Judge(pn.viewable.Viewer):
         self.place = pmui.Column(sizing_mode="stretch_width", height=HEIGHT, margin=0, visible=False)
         bar = pmui.Row(self.tabs, self.times, margin=0, sx={"alignItems": "center"})
         self._pane = pmui.Column(bar, self.place, sizing_mode="stretch_width", margin=0)
-        self.tabs.param.watch(self._pressed, "value")
         self.times.param.watch(self._limited, "value_throttled")
         workspace.param.watch(lambda event: self._open(event.new), "view")
         workspace.param.watch(lambda *_: self._opened(), "focus")
@@ -61,13 +61,13 @@ class Judge(pn.viewable.Viewer):
     def _range_changed(self, span: tuple[float, ...] | None) -> None:
         self.times.value = (self.times.start, self.times.end) if span is None else span
 
-    def _pressed(self, event: Any) -> None:
-        """Open the view of the tab pressed last; pressing the open one's closes it."""
-        new = [title for title in event.new if title not in event.old]
-        self.workspace.view = new[0] if new else (self.workspace.view if self.workspace.view in event.new else "")
+    def _clicked(self, title: str) -> None:
+        """Open the view of a tab; a click on the open one's closes it."""
+        if title in self.views:
+            self.workspace.view = "" if title == self.workspace.view else title
 
     def _open(self, title: str) -> None:
-        self.tabs.value = [title] if title else []
+        self.tabs.current = title
         for name, view in self.views.items():
             if name != title:
                 view.active = False

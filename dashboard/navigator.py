@@ -92,6 +92,7 @@ class Navigator(pn.viewable.Viewer):
         events, noise = sum(counts.values()), counts.get(NOISE, 0)
         units = sum(1 for unit in counts if unit > NOISE)
         state = f"{units} u" + (f" · {noise / events:.0%} noise" if noise else "")
+        state = f"✓ {state}" if channel in project.reviewed else state
         tip = f"Channel {channel}: {events:,} events, {units} units, {noise:,} noise"
         return {"id": str(channel), "name": str(channel), "label": state, "detail": f"{events:,}", "tip": tip}
 

@@ -18,6 +18,7 @@ from neuralsorter.project import Project
 from neuralsorter.settings import settings
 from neuralsorter.spikes import Spikes
 
+from .concerns import Queue
 from .jobs import Jobs, on_page
 from .opening import open_project
 
@@ -43,16 +44,22 @@ class Workspace(param.Parameterized):
     dark = param.Boolean(default=False, doc="Whether the page is dark.")
     region = param.Dict(default={}, doc="How the selection was made (polygon, mode): kept with the edit that uses it.")
     help_wanted = param.Event(doc="Fires when the keys should be shown.")
+    seen_concerns = param.ClassSelector(class_=frozenset, default=frozenset(), doc="What the review has shown so far.")
     view = param.String(default="", doc="Title of the view open in the Judge area; empty: none.")
     pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel of this screen.")
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
-        self.jobs = Jobs()
+        self.jobs, self.queue = Jobs(), Queue()
         self._document = pn.state.curdoc
         self._watchers: list[Any] = []
         self.settings = settings()
         self.threshold = self.settings.threshold
+
+    @property
+    def document(self) -> Any:
+        """The document of this tab, None without a page."""
+        return self._document
 
     def say(self, sentence: str, *, trouble: bool = False) -> None:
         """Show one sentence in the status line; problems also pop up."""
@@ -76,7 +83,14 @@ class Workspace(param.Parameterized):
         ]
         focus.param.watch(lambda *_: self.remember(), ["experiment", "channel", "unit"])
         self.param.update(
-            project=project, focus=focus, probability=None, moment=None, sorts={}, case=None, edits=self.edits + 1
+            project=project,
+            focus=focus,
+            probability=None,
+            moment=None,
+            sorts={},
+            case=None,
+            seen_concerns=frozenset(),
+            edits=self.edits + 1,
         )
         noun = "experiment" if len(project.experiments) == 1 else "experiments"
         held = f" Watch only: {project.holder or 'the folder cannot be written'}." if project.read_only else ""

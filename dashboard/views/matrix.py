@@ -39,6 +39,7 @@ class Matrix:
             x_axis_label=x_label, y_axis_label=y_label, sizing_mode="stretch_both", min_height=220,
         )  # fmt: skip
         self.figure.grid.visible = False
+        self.figure.xaxis.ticker, self.figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         squares = self.figure.rect(
             "x", "y", 0.96, 0.94, source=self._cells, fill_color=INK, fill_alpha="alpha", line_color="line",
             line_width=2,
@@ -77,7 +78,7 @@ class Matrix:
         self.figure.x_range.update(start=0, end=max(len(columns), FEWEST[1]))
         self.figure.y_range.update(start=max(len(rows), FEWEST[0]), end=0)
         for axis, names in ((self.figure.xaxis, columns), (self.figure.yaxis, rows)):
-            axis.ticker = FixedTicker(ticks=[k + 0.5 for k in range(len(names))])
+            axis.ticker.ticks = [k + 0.5 for k in range(len(names))]
             axis.major_label_overrides = {k + 0.5: str(name) for k, name in enumerate(names)}
 
     def _tapped(self, event: Any) -> None:
