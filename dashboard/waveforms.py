@@ -66,6 +66,7 @@ class Waveforms(pn.viewable.Viewer):
         )
         workspace.param.watch(lambda *_: self._opened(), "focus")
         workspace.param.watch(lambda *_: self.refresh(), ["dark", "pixel_ratio", "moment"])
+        workspace.param.watch(lambda event: self._region_changed(event.new), "region")
         self.param.watch(lambda *_: self.refresh(), "shading")
         self.param.watch(lambda *_: self.reset_view(), "alignment")
 
@@ -164,6 +165,11 @@ class Waveforms(pn.viewable.Viewer):
         """Take the outline away; the selection, if any, no longer comes from a region."""
         self.screen.outline(None)
         self.workspace.region = {}
+
+    def _region_changed(self, region: dict[str, Any]) -> None:
+        """Take the outline away when the selection was made elsewhere."""
+        if "polygon_ms_uv" not in region:
+            self.screen.outline(None)
 
     def _select_by(self, method: str) -> None:
         if self.workspace.focus is not None:

@@ -6,6 +6,7 @@ from .amplitude import Amplitude
 from .array import Array
 from .compare import Compare
 from .correlograms import Correlograms
+from .features import Features
 from .isi import Intervals
 from .rates import Rate
 from .similar import Similarity
@@ -13,6 +14,7 @@ from .triggers import Triggers
 from .view import Look, View
 
 VIEWS: tuple[type[View], ...] = (
+    Features,
     Intervals,
     Correlograms,
     Amplitude,
@@ -29,6 +31,7 @@ __all__ = [
     "Array",
     "Compare",
     "Correlograms",
+    "Features",
     "Intervals",
     "Look",
     "Rate",

@@ -23,6 +23,9 @@ _TRAINED_ON = 5000
 _RNG_STEP = 7919  # each group inside a group has its own seed
 
 
+Encoder = Callable[[NDArray[Any]], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The numbers that the sorter works by."""
@@ -78,7 +81,7 @@ def _split_once(
         return np.zeros(n, np.int64), [trace.part()]
     whitening = learn_whitening(points, seed, recipe.n_axes)
     white = whitening(points)
-    latent = encode(white, recipe.n_latent, 0 if depth else recipe.training_steps, seed)
+    latent = encode(white, recipe.n_latent, 0 if depth else recipe.training_steps, seed)(white)
     part = latent[np.linspace(0, n - 1, min(n, recipe.scanned)).astype(np.int64)]
     fitted = mixture.scan(part, recipe.most_parts if depth == 0 else recipe.most_parts_inside)
     if depth == 0:
@@ -113,16 +116,16 @@ def _refined(
     return labels, names
 
 
-def encode(white: NDArray[Any], n_latent: int, training_steps: int, seed: int) -> NDArray[np.float64]:
-    """Return the latent values (n, n_latent) of whitened events by an autoencoder trained on them."""
+def encode(white: NDArray[Any], n_latent: int, training_steps: int, seed: int) -> Encoder:
+    """Return the function from whitened events (n, d) to latent values (n, n_latent), trained on `white`."""
     n_latent = min(n_latent, white.shape[1])
     if len(white) < 10 * white.shape[1] or training_steps == 0:
-        return white[:, :n_latent]
+        return lambda events: events[:, :n_latent]
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(white), min(len(white), _TRAINED_ON), replace=False))
     part = white[rows]
     near = nearest(part, np.arange(len(part)), N_NEIGHBOURS)
-    return autoencoder.train(part, near, n_latent, training_steps, seed)(white)
+    return autoencoder.train(part, near, n_latent, training_steps, seed)
 
 
 def numbered(labels: NDArray[Any]) -> NDArray[np.int64]:

@@ -173,22 +173,29 @@ class Tab:
 
     def screen(self) -> dict[str, float]:
         """Return the frame of the main screen: x, y, width, height in CSS pixels."""
+        return self.box("waveforms")
+
+    def box(self, name: str) -> dict[str, float]:
+        """Return the frame of the figure of that name: x, y, width, height in CSS pixels."""
         box = self.page.evaluate(
-            """() => {
+            """(name) => {
               const view = Object.values(Bokeh.index.roots ?? Bokeh.index).flatMap(function all(v) {
                 return [v, ...(v.child_views ?? []).flatMap(all)]; });
-              for (const v of view) if (v.model.name === 'waveforms') {
+              for (const v of view) if (v.model.name === name) {
                 const r = v.el.getBoundingClientRect(), f = v.frame.bbox;
                 return { x: r.x + f.left, y: r.y + f.top, width: f.width, height: f.height };
               }
-              return null; }"""
+              return null; }""",
+            name,
         )
-        assert box, "the main screen is not on the page"
+        assert box, f"{name} is not on the page"
         return dict(box)
 
-    def lasso(self, x0: float, y0: float, x1: float, y1: float, modifiers: tuple[str, ...] = ()) -> None:
-        """Draw a lasso round a rectangle given as shares of the main screen (0, 0 is its upper left corner)."""
-        f = self.screen()
+    def lasso(
+        self, x0: float, y0: float, x1: float, y1: float, modifiers: tuple[str, ...] = (), on: str = "waveforms"
+    ) -> None:
+        """Draw a lasso round a rectangle given as shares of a figure (0, 0 is its upper left corner)."""
+        f = self.box(on)
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
         points = [(f["x"] + x * f["width"], f["y"] + y * f["height"]) for x, y in corners]
         mouse = self.page.mouse
