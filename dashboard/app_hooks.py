@@ -1,9 +1,11 @@
-"""What the server does before the first page: put up the door, compile the kernels in the background."""
+"""What the server does before the first page: put up the door, load what the page needs in the background."""
 
 from __future__ import annotations
 
-import threading
+import importlib
 from typing import Any
+
+import bokeh.server.server
 
 from .door import USER, guard
 
@@ -11,13 +13,17 @@ guard()  # this file runs before the server is made
 
 
 def on_server_loaded(server_context: Any) -> None:  # noqa: ARG001 - the name and argument are Bokeh's
-    """Get the drawing and picking kernels ready, so that the first gesture need not wait for the compiler."""
-    threading.Thread(target=_warm, name="warm", daemon=True).start()
+    """Load the page's libraries, then its kernels, so that neither the first page nor the first gesture waits."""
+    bokeh.server.server.BokehTornado.loading.start(_import, _warm)
 
 
 def process_request(request: Any) -> dict[str, str]:
     """Tell the page who is logged in, in words that the browser cannot change."""
     return {"person": request.headers.get(USER, "")}
+
+
+def _import() -> None:
+    importlib.import_module(".app", __package__)
 
 
 def _warm() -> None:

@@ -20,6 +20,8 @@ from panel.config import config
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform, RequestHandler
 
+from .frame import Frame, Loading
+
 SCRIPTS = "NEURALSORTER_SCRIPTS"  # "off": nobody runs source of their own
 USER = "X-NeuralSorter-User"  # set here, never taken from a client
 OPEN_UP = (
@@ -99,7 +101,9 @@ class Refusal(RequestHandler):
 
 
 class GuardedTornado(BokehTornado):
-    """Bokeh's application behind the door."""
+    """Bokeh's application behind the door; while the page's libraries load, the page is its frame."""
+
+    loading = Loading()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         provider = kwargs.get("auth_provider", NullAuth())
@@ -116,6 +120,7 @@ class GuardedTornado(BokehTornado):
         kwargs["extra_websocket_origins"] = origins
         super().__init__(*args, **kwargs)
         self.add_transform(SafeHeaders)
+        self._pages = {self.prefix + path for path in ("", "/", *self.app_paths)}
         if self._has_login:
             os.environ.setdefault(SCRIPTS, "off")
         else:
@@ -130,6 +135,10 @@ class GuardedTornado(BokehTornado):
         if refused is not None:
             status, told = refused
             return self.get_handler_delegate(request, Refusal, {"status": status, "told": told})
+        let_in = USER in request.headers or not self._has_login
+        asks = request.method == "HEAD" or (request.method == "GET" and not self.loading.done)
+        if let_in and asks and request.path in self._pages:
+            return self.get_handler_delegate(request, Frame, {"loading": not self.loading.done})
         return super().find_handler(request, **kwargs)
 
     def _refused(self, request: HTTPServerRequest) -> tuple[int, str] | None:
@@ -142,8 +151,7 @@ class GuardedTornado(BokehTornado):
         if user:
             request.headers[USER] = user
             return None
-        pages = {self.prefix + path for path in ("", "/", *self.app_paths)}
-        if request.path in pages and request.method == "GET":
+        if request.path in self._pages and request.method == "GET":
             return None  # sent to the login by Bokeh itself
         return 403, "Log in first."
 

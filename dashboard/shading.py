@@ -7,7 +7,6 @@ from typing import Any
 
 import colorcet
 import numpy as np
-from datashader.transfer_functions import eq_hist
 from numpy.typing import NDArray
 
 from neuralsorter.drawing.blending import cover, mix
@@ -87,6 +86,8 @@ def _opacity(counts: NDArray[Any], mode: str, faintest: float, densest: float) -
     if mode != "linear":
         values = np.log(np.maximum(values, 1))
     if mode == "equalised":
+        from datashader.transfer_functions import eq_hist  # drags in dask: not before the first picture
+
         values = eq_hist((values * LEVELS).astype(np.int32), ~some)[0]
     low, high = float(values[some].min()), float(values[some].max())
     share = (values - low) / (high - low) if high > low else np.ones(some.shape)
