@@ -39,6 +39,7 @@ class Listing(JSComponent):
       const list = make('div', 'list');
       list.setAttribute('role', 'listbox');
       list.setAttribute('aria-label', model.caption);
+      list.dataset.shortcuts = '';  // nothing is typed here: the page's keys work after a click too
       list.tabIndex = 0;
       const send = (kind, row) => model.send_msg({ kind, row });
 

@@ -78,7 +78,8 @@ class KeyMap(JSComponent):
 
     _esm = """
     const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, '
-      + '[contenteditable=""], [contenteditable="true"], .ace_editor, [role="combobox"], [role="listbox"]';
+      + '[contenteditable=""], [contenteditable="true"], .ace_editor, [role="combobox"], '
+      + '[role="listbox"]:not([data-shortcuts])';
 
     function combination(event) {
       const digit = /^(Digit|Numpad)([0-9])$/.exec(event.code);
