@@ -7,17 +7,22 @@ demo, seed 1. Run it on an idle computer: `python benchmarks/start.py`. The firs
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped,unused-ignore] # without stubs
 from playwright.sync_api import sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 RUNS = 3
+
+
+def _chromium() -> Any:
+    path = Path(__file__).parents[1] / "tests" / "browser" / "chromium.py"
+    return runpy.run_path(str(path))["find"]()
 
 
 def _processor_s(root: psutil.Process) -> float:
@@ -62,10 +67,8 @@ def measure(browser: Any) -> None:
 
 def main() -> None:
     """Measure a few starts."""
-    from chromium import find
-
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox", "--disable-gpu"])
         browser.new_page().goto("about:blank")
         for _ in range(RUNS):
             measure(browser)
