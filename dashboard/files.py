@@ -13,6 +13,7 @@ import param
 
 from neuralsorter import saving
 from neuralsorter.errors import FileError, SaveError
+from neuralsorter.project import Project
 
 from .folders import PROJECT, UP, Folders
 from .importing import Importing, is_raw
@@ -80,13 +81,17 @@ class Files(pn.viewable.Viewer):
             + f"; {PROJECT} copies the project with its whole history, {REPORT} is a report for reading and printing.",
             variant="body2",
         )
+        self.lost = pmui.Typography(object="", variant="body2", sx={"color": "warning.main"})
+        self._accepted: Path | None = None  # a path whose losses were shown: saving it again writes it
         self.write = pmui.Button(label="Save file", color="primary", on_click=lambda _: self.save())
         self.report = pmui.Button(
             label="Write report", variant="outlined", on_click=lambda _: self.write_report(),
             description="One HTML file: pictures, intervals, correlograms, metrics and history of every channel",
         )  # fmt: skip
         self.save_dialog = pmui.Dialog(
-            pmui.Column(self.target_name, self.hint, pmui.Row(self.write, self.report), sizing_mode="stretch_width"),
+            pmui.Column(
+                self.target_name, self.hint, self.lost, pmui.Row(self.write, self.report), sizing_mode="stretch_width"
+            ),
             title="Save a file", width_option="sm", close_on_click=True, show_close_button=True,
         )  # fmt: skip
 
@@ -103,6 +108,7 @@ class Files(pn.viewable.Viewer):
             return
         stem = Path(project.path).with_suffix("") if project.path else self.folder / "sorted"
         self.target_name.value = f"{stem}_sorted.npz"
+        self.lost.object = ""
         self.save_dialog.open = True
 
     def _list(self) -> None:
@@ -212,16 +218,26 @@ class Files(pn.viewable.Viewer):
         except FileError as error:
             self.workspace.complain(str(error))
             return
+        certain, self._accepted = path == self._accepted, None
         self.save_dialog.open = False
         if path.suffix.lower() == REPORT:
             start_report(self.workspace, path)
             return
         self.workspace.jobs.start(
             "Saving",
-            lambda *_: project.save_copy(path) if path.suffix == PROJECT else project.export(path),
-            lambda _: self.workspace.say(f"Saved {len(project.unit):,} events to {path}."),
+            lambda *_: project.save_copy(path) if path.suffix == PROJECT else _written(project, path, certain=certain),
+            lambda lost: self._saved(path, lost if isinstance(lost, list) else []),
             self.workspace.complain,
         )
+
+    def _saved(self, path: Path, lost: list[str]) -> None:
+        """Say that the file is there, or what it could not hold before anything is written."""
+        if lost:
+            self._accepted = path
+            self.lost.object = f"{' '.join(lost)} Save it all the same, or choose another format."
+            self.save_dialog.open = True
+        elif self.workspace.project is not None:
+            self.workspace.say(f"Saved {len(self.workspace.project.unit):,} events to {path}.")
 
     def write_report(self) -> None:
         """Write a report beside the file named."""
@@ -248,3 +264,12 @@ def in_words(paths: Sequence[str]) -> str:
     if len(paths) < 2:
         return ""
     return "Experiments in this order: " + ", ".join(f"{i}: {Path(path).name}" for i, path in enumerate(paths))
+
+
+def _written(project: Project, path: Path, *, certain: bool) -> list[str]:
+    """Write the events, unless the format would lose something the user has not accepted yet; return what."""
+    spikes = project.exported()
+    lost = [] if certain else saving.losses(spikes, path)
+    if not lost:
+        saving.save(spikes, path)
+    return lost

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -288,3 +289,21 @@ def test_a_users_file_that_others_can_read_is_refused(tmp_path: Path, capsys: Ca
         path.chmod(0o600)
     assert main(["serve", "--no-browser", "--host", "0.0.0.0", *flags]) == 1  # noqa: S104 - it is refused
     assert "line 1 is not NAME:SALT$HASH" in capsys.readouterr().err
+
+
+def test_a_curation_goes_out_and_comes_in_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spikes = replace(ns.simulate(n_channels=2, duration_s=5.0, seed=0).spikes, labels={(1, 1): "good"})
+    ns.save(spikes, tmp_path / "a.npz")
+    assert main(["convert", str(tmp_path / "a.npz"), str(tmp_path / "c.json")]) == 0
+    assert "units and labels only" in capsys.readouterr().err
+    content = json.loads((tmp_path / "c.json").read_text())
+    content["manual_labels"] = [{"unit_id": "2_1", "labels": {"quality": ["mua"]}}]
+    content["removed"] = ["1_1"]
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    arguments = ["convert", str(tmp_path / "a.npz"), str(tmp_path / "b.npz"), "--curation", str(tmp_path / "c.json")]
+    assert main(arguments) == 0
+    again = ns.load(tmp_path / "b.npz")
+    assert (again.unit[again.channel == 1] == 0).all()
+    assert again.labels[2, 1] == "mua"

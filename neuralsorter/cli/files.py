@@ -23,6 +23,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     convert.add_argument("input", nargs="+", metavar="IN")
     convert.add_argument("output", metavar="OUT", help="its suffix names the format")
     convert.add_argument(
+        "--curation", metavar="JSON",
+        help="put SpikeInterface's curation (labels, merges, splits, removals) onto the events first",
+    )  # fmt: skip
+    convert.add_argument(
         "--columns", type=_pairs, metavar="OURS=THEIRS,...",
         help="read one table or MATLAB file by these columns, such as Waveforms=w*,ChannelID=probe,TimeStamps=t",
     )  # fmt: skip
@@ -72,6 +76,10 @@ def summary(spikes: Spikes) -> dict[str, Any]:
 def _convert(options: argparse.Namespace) -> None:
     require_writable(options.output)
     spikes = read(options.input) if options.columns is None else _read_by_columns(options)
+    if options.curation is not None:
+        from neuralsorter.loading.curation import apply_curation
+
+        spikes = apply_curation(spikes, options.curation)
     write(spikes, options.output)
 
 

@@ -41,10 +41,12 @@ def require_writable(path: str, spikes: Spikes | None = None) -> None:
 
 
 def write(spikes: Spikes, path: str) -> None:
-    """Save the rows in input order and say what the format could not hold."""
-    from neuralsorter.saving import save_with_notes
+    """Say what the format cannot hold, then save the rows in input order."""
+    from neuralsorter.saving import losses, save_with_notes
 
-    tell(save_with_notes(spikes, path))
+    lost = losses(spikes, path)
+    tell(lost)
+    tell(note for note in save_with_notes(spikes, path) if note not in lost)
 
 
 @contextlib.contextmanager

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from neuralsorter.errors import DataError, LoadError
 from neuralsorter.plugins import Loader
 from neuralsorter.spike_dict import COLUMNS, from_columns
-from neuralsorter.spikes import Spikes
+from neuralsorter.spikes import Spikes, empty_channels, empty_triggers
 
 from .codes import from_vendor, unsorted_everywhere
 from .hdf5 import opened
+from .npz import table_in
 from .remarks import remark
 
 Variables = Mapping[str, Any]
@@ -115,6 +116,9 @@ def _own(path: Path, variables: Variables) -> Spikes:
     rate = _number(variables.get("SamplingRate"), 20_000.0)
     pre = variables.get("PreSamples")
     rest: dict[str, Any] = {"sources": (str(path),), "labels": _labels(path, variables)}
+    texts = {name: np.asarray(variables[name]) for name in ("ChannelTable", "TriggerTable") if name in variables}
+    rest["channels"] = table_in(path, texts, "ChannelTable", empty_channels())
+    rest["triggers"] = table_in(path, texts, "TriggerTable", empty_triggers())
     if "Segment" in variables:
         rest["segment"] = np.asarray(variables["Segment"]).ravel()
     return from_columns(columns, rate, None if pre is None else int(_number(pre, 0)), **rest)

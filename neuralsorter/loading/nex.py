@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from .codes import from_vendor
 
 MAGIC = 0x3158454E  # "NEX1"
 NEURON, EVENT, WAVEFORM = 0, 1, 3
+TRIGGER = "trigger_"  # then the code: the name of an event variable that we write
 FILE = np.dtype(
     {
         "names": ["magic", "version", "comment", "clock_hz", "begin", "end", "n_variables"],
@@ -120,12 +122,14 @@ def _waves(path: Path, content: bytes, row: Any) -> tuple[Any, Any]:
 
 
 def _triggers(path: Path, content: bytes, variables: Any, clock_hz: float) -> pd.DataFrame:
-    """Return event variables: the code counts them from 1, in file order."""
+    """Return event variables: the code is that in a name of ours, else counts them from 1 in file order."""
     times, codes = [np.zeros(0)], [np.zeros(0, np.int64)]
     for code, row in enumerate(variables[variables["kind"] == EVENT], 1):
         start, count = int(row["offset"]), int(row["count"])
         if start < 0 or count < 0 or start + 4 * count > len(content):
             raise LoadError(path, f"is cut off in the event {row['name'].decode('latin-1')}", _COPY)
         times.append(np.frombuffer(content, "<i4", count, start) / clock_hz)
-        codes.append(np.full(count, code, np.int64))
-    return pd.DataFrame({"time_s": np.concatenate(times), "code": np.concatenate(codes)})
+        own = re.fullmatch(rf"{TRIGGER}(-?\d{{1,18}})", row["name"].decode("latin-1"))
+        codes.append(np.full(count, int(own.group(1)) if own else code, np.int64))
+    table = pd.DataFrame({"time_s": np.concatenate(times), "code": np.concatenate(codes)})
+    return table.sort_values("time_s", kind="stable", ignore_index=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,8 +41,8 @@ class NpzLoader(Loader):
         rate = _scalar(path, arrays, "SamplingRate", DEFAULT_RATE_HZ)
         pre = _scalar(path, arrays, "PreSamples", None)
         rest: dict[str, Any] = {"labels": _labels(path, arrays), "sources": _sources(path, arrays)}
-        rest["channels"] = _table(path, arrays, "ChannelTable", empty_channels())
-        rest["triggers"] = _table(path, arrays, "TriggerTable", empty_triggers())
+        rest["channels"] = table_in(path, arrays, "ChannelTable", empty_channels())
+        rest["triggers"] = table_in(path, arrays, "TriggerTable", empty_triggers())
         if "Segment" in arrays:
             rest["segment"] = arrays["Segment"]
         try:
@@ -100,7 +101,7 @@ def _scalar(path: Path, arrays: dict[str, NDArray[Any]], name: str, default: flo
     return float(value.item())
 
 
-def _json(path: Path, arrays: dict[str, NDArray[Any]], name: str) -> Any:
+def _json(path: Path, arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
     value = arrays[name]
     try:
         return json.loads(str(value.item()))
@@ -132,7 +133,7 @@ def _sources(path: Path, arrays: dict[str, NDArray[Any]]) -> tuple[str, ...]:
     return tuple(str(name) for name in names) if isinstance(names, list) else (str(path),)
 
 
-def _table(path: Path, arrays: dict[str, NDArray[Any]], name: str, empty: pd.DataFrame) -> pd.DataFrame:
+def table_in(path: Path, arrays: Mapping[str, NDArray[Any]], name: str, empty: pd.DataFrame) -> pd.DataFrame:
     """Read {"column": [values]}; columns that the empty table has must be there and hold numbers."""
     if name not in arrays:
         return empty

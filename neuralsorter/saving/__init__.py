@@ -10,6 +10,7 @@ from neuralsorter.errors import DataError, SaveError
 from neuralsorter.spikes import Spikes
 
 from .curation import write_curation
+from .limits import losses
 from .matlab import write_mat
 from .nev import write_nev
 from .nex import write_nex
@@ -21,7 +22,7 @@ from .plx import write_plx
 from .table import write_csv, write_parquet
 from .whole import folder_written_whole, written_whole
 
-__all__ = ["WRITERS", "save", "save_with_notes", "written_whole"]
+__all__ = ["WRITERS", "losses", "save", "save_with_notes", "written_whole"]
 
 Writer = Callable[[Spikes, IO[bytes]], list[str]]
 
@@ -71,9 +72,9 @@ def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
     try:
         if suffix in FOLDER_WRITERS:
             with folder_written_whole(path) as folder:
-                return FOLDER_WRITERS[suffix](spikes, folder)
+                return losses(spikes, path) + FOLDER_WRITERS[suffix](spikes, folder)
         with written_whole(path) as file:
-            return WRITERS[suffix](spikes, file)
+            return losses(spikes, path) + WRITERS[suffix](spikes, file)
     except DataError as error:
         rule, _, remedy = str(error).rstrip(".").rpartition("; ")
         raise SaveError(path, rule or remedy, (remedy if rule else "choose another format").capitalize()) from None

@@ -12,6 +12,7 @@ from neuralsorter.errors import DataError
 from neuralsorter.loading.codes import to_vendor
 from neuralsorter.spikes import NOISE, Spikes
 
+from .npz import as_json
 from .samples import held
 
 _MS = 1e-3
@@ -30,6 +31,7 @@ def write_mat(spikes: Spikes, file: IO[bytes]) -> list[str]:
 
 
 def _columns(spikes: Spikes) -> dict[str, Any]:
+    tables = {"ChannelTable": spikes.channels, "TriggerTable": spikes.triggers}
     labels = [{"channel": c, "unit": u, "label": text} for (c, u), text in spikes.labels.items()]
     return {
         "ExperimentID": spikes.experiment[:, None],
@@ -42,6 +44,7 @@ def _columns(spikes: Spikes) -> dict[str, Any]:
         "SamplingRate": spikes.sampling_rate,
         "PreSamples": spikes.pre_samples,
         "UnitLabels": json.dumps(labels),
+        **{name: as_json(table) for name, table in tables.items() if len(table)},
     }
 
 
@@ -52,7 +55,7 @@ def _wave_clus(spikes: Spikes) -> tuple[dict[str, Any], list[str]]:
     notes = []
     if len(kept) < len(spikes):
         notes.append(f"wave_clus has no code for noise: {len(spikes) - len(kept)} events are left out.")
-    waveforms, remark = held(kept.waveforms)
+    waveforms = held(kept.waveforms)
     code = to_vendor(kept, 0, 0)
     content = {
         "spikes": waveforms.astype(np.float64),
@@ -63,4 +66,4 @@ def _wave_clus(spikes: Spikes) -> tuple[dict[str, Any], list[str]]:
             "w_post": kept.n_samples - kept.pre_samples - 1,
         },
     }
-    return content, notes + remark
+    return content, notes

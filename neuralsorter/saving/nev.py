@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.errors import DataError, LoadError
 from neuralsorter.loading import nev
-from neuralsorter.loading.codes import UNSORTED, to_vendor
+from neuralsorter.loading.codes import to_vendor
 from neuralsorter.spikes import NOISE, Spikes
 
 from .samples import held
@@ -51,8 +51,6 @@ def _limits(spikes: Spikes) -> list[str]:
     notes = []
     if spikes.unit.max(initial=0) > _SHOWN_UNITS:
         notes.append(f"Units above {_SHOWN_UNITS} are in the file, but the recorder's own programs may not show them.")
-    if any(text not in {"", UNSORTED, "noise"} for text in spikes.labels.values()):
-        notes.append("NEV does not hold unit labels; .npz does.")
     return notes
 
 
@@ -86,12 +84,8 @@ def _write_new(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> list
     if channel.min(initial=1) < 1:
         channel = channel + 1
         notes.append("NEV numbers electrodes from 1: every channel number is one higher in the file.")
-    times, remark = _ticks(spikes.times_s, clock)
-    notes += remark
-    if spikes.experiment.max(initial=0) > 0:
-        notes.append("NEV holds one recording: the experiments follow each other, as after a restart of the clock.")
-    raw, nv_per_bit, remark = _to_bits(spikes)
-    notes += remark
+    times = _ticks(spikes.times_s, clock)
+    raw, nv_per_bit = _to_bits(spikes)
     data = np.zeros((len(spikes), spikes.n_samples * 2), np.uint8)
     data[:] = np.ascontiguousarray(raw, "<i2").view(np.uint8).reshape(data.shape)
     electrodes = _electrodes(spikes, channel, nv_per_bit)
@@ -110,27 +104,25 @@ def _write_new(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> list
     return notes
 
 
-def _ticks(times_s: NDArray[np.float64], clock: int) -> tuple[NDArray[np.int64], list[str]]:
+def _ticks(times_s: NDArray[np.float64], clock: int) -> NDArray[np.int64]:
     ticks = np.round(np.nan_to_num(times_s) * clock).astype(np.int64)
     if len(ticks) and (ticks.min() < 0 or ticks.max() >= _TICKS):
         raise DataError(f"NEV holds times from 0 to {_TICKS / clock:.0f} s; give times on the file's own clock.")
-    if np.isnan(times_s).any():
-        return ticks, ["NEV needs a time for each event: unknown ones are written as 0."]
-    return ticks, []
+    return ticks
 
 
-def _to_bits(spikes: Spikes) -> tuple[NDArray[np.int16], NDArray[np.int64], list[str]]:
-    """Return samples, whole nV per bit of each event, and what that cost."""
+def _to_bits(spikes: Spikes) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    """Return samples, and whole nV per bit of each event."""
     nv = spikes.uv_per_bit * 1000
     if spikes.raw.dtype == np.int16 and abs(nv - round(nv)) < 1e-6 and 1 <= round(nv) < 2**16:
-        return spikes.raw, np.full(len(spikes), round(nv)), []
-    waveforms, notes = held(spikes.waveforms)
+        return spikes.raw, np.full(len(spikes), round(nv))
+    waveforms = held(spikes.waveforms)
     _, index = np.unique(spikes.channel, return_inverse=True)
     peak = np.zeros(index.max(initial=0) + 1)
     np.maximum.at(peak, index, np.abs(waveforms).max(axis=1, initial=0))
     nv_of = np.clip(np.ceil(peak * 1000 / 32767), 1, 2**16 - 1).astype(np.int64)[index]
     bits = np.clip(np.round(waveforms * (1000 / nv_of[:, None])), -32768, 32767)
-    return bits.astype(np.int16), nv_of, notes
+    return bits.astype(np.int16), nv_of
 
 
 def _electrodes(spikes: Spikes, channel: NDArray[np.int32], nv_per_bit: NDArray[np.int64]) -> NDArray[Any]:
@@ -155,7 +147,7 @@ def _with_triggers(packets: NDArray[Any], spikes: Spikes, header: nev.Header) ->
     if not len(triggers):
         return packets
     digital = np.zeros(len(triggers), header.packet)
-    digital["time"], _ = _ticks(triggers["time_s"].to_numpy(np.float64), header.clock_hz)
+    digital["time"] = _ticks(triggers["time_s"].to_numpy(np.float64), header.clock_hz)
     digital["unit"] = triggers["reason"].to_numpy() if "reason" in triggers else 1
     value = (triggers["code"].to_numpy(np.int64) & 0xFFFF).astype("<u2")
     digital["data"][:, :2] = value.view(np.uint8).reshape(-1, 2)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from neuralsorter.errors import DataError
 from neuralsorter.loading import nex
-from neuralsorter.loading.codes import UNSORTED, to_vendor
-from neuralsorter.spikes import NOISE, Spikes
+from neuralsorter.loading.codes import to_vendor
+from neuralsorter.spikes import Spikes
 
 from .samples import in_bits
 
@@ -31,22 +31,22 @@ def write_nex(spikes: Spikes, file: IO[bytes]) -> list[str]:
         raise DataError(f"NEX holds times from 0 to {_TICKS // clock} s; give times on the file's own clock.")
     scale = spikes.uv_per_bit
     raw: NDArray[Any] = spikes.raw
-    notes: list[str] = []
     if raw.dtype != np.int16:
         scale = max(float(np.nanmax(np.abs(spikes.waveforms), initial=0.0)), 1.0) / 32_767
-        raw, notes = in_bits(spikes.waveforms, scale)
+        raw = in_bits(spikes.waveforms, scale)
     noise = int(spikes.unit.max(initial=0)) + 1
     code = to_vendor(spikes, 0, noise)
     pairs, index = np.unique(np.stack([spikes.channel, code], axis=1), axis=0, return_inverse=True)
     groups = [np.flatnonzero(index == number) for number in range(len(pairs))]
     groups = [rows[np.argsort(ticks[rows], kind="stable")] for rows in groups]
+    events = _events(spikes, clock)
     head, variables = np.zeros(1, nex.FILE), np.zeros(len(pairs), nex.VARIABLE)
     fields = {
         "magic": nex.MAGIC,
         "version": 106,
         "clock_hz": clock,
         "end": ticks.max(initial=0),
-        "n_variables": len(pairs),
+        "n_variables": len(pairs) + len(events),
     }
     for name, value in fields.items():
         head[name] = value
@@ -61,29 +61,35 @@ def write_nex(spikes: Spikes, file: IO[bytes]) -> list[str]:
     variables["pre_s"] = spikes.pre_samples / spikes.sampling_rate
     variables["count"] = [len(rows) for rows in groups]
     sizes = variables["count"].astype(np.int64) * (4 + 2 * spikes.n_samples)
-    ends = head.nbytes + variables.nbytes + np.cumsum(sizes)
+    start = head.nbytes + variables.nbytes + len(events) * nex.VARIABLE.itemsize
+    ends = start + np.cumsum(sizes)
     if len(ends) and ends[-1] >= _TICKS:
         raise DataError("NEX holds up to 2 GB; save as .npz or .nwb.")
     variables["offset"] = ends - sizes
-    file.write(head.tobytes() + variables.tobytes())
+    file.write(head.tobytes() + variables.tobytes() + _event_headers(events, int(ends[-1]) if len(ends) else start))
     for rows in groups:
         file.write(ticks[rows].astype("<i4").tobytes() + np.ascontiguousarray(raw[rows], "<i2").tobytes())
-    return notes + _lost(spikes, noise)
+    file.write(b"".join(at.tobytes() for _, at in events))
+    return []
+
+
+def _events(spikes: Spikes, clock: int) -> list[tuple[int, NDArray[np.int32]]]:
+    """Return (code, ticks) of the triggers of each code."""
+    codes, times = spikes.triggers["code"].to_numpy(np.int64), spikes.triggers["time_s"].to_numpy(np.float64)
+    ticks = np.round(times * clock).astype("<i4")
+    return [(int(code), np.sort(ticks[codes == code])) for code in np.unique(codes)]
+
+
+def _event_headers(events: list[tuple[int, NDArray[np.int32]]], start: int) -> bytes:
+    """Return the header of an event variable per code, its times from byte `start` on."""
+    variables = np.zeros(len(events), nex.VARIABLE)
+    variables["kind"], variables["version"] = nex.EVENT, _VERSION
+    variables["name"] = [f"{nex.TRIGGER}{code}".encode() for code, _ in events]
+    variables["count"] = [len(at) for _, at in events]
+    variables["offset"] = start + np.cumsum([0, *(at.nbytes for _, at in events)])[: len(events)]
+    return variables.tobytes()
 
 
 def _name(channel: int, unit: int, noise: int) -> bytes:
     ending = "U" if unit == 0 else "_noise" if unit == noise else chr(96 + unit) if unit <= 26 else f"_{unit}"
     return f"sig{channel:03d}{ending}_wf".encode()
-
-
-def _lost(spikes: Spikes, noise: int) -> list[str]:
-    notes = []
-    if (spikes.unit == NOISE).any():
-        notes.append(f"NEX has no code for noise: it is unit {noise} in the file.")
-    if any(text not in {"", UNSORTED} for text in spikes.labels.values()):
-        notes.append("NEX does not hold unit labels; .npz does.")
-    if spikes.segment.any():
-        notes.append("NEX does not hold clock restarts: events are in order of time.")
-    if len(spikes.triggers) or len(spikes.channels):
-        notes.append("Triggers, thresholds and positions are not written to NEX; .npz and .nwb hold them.")
-    return notes

@@ -20,9 +20,9 @@ def write_npz(spikes: Spikes, file: IO[bytes]) -> list[str]:
     if spikes.sources:
         extra["Sources"] = np.array(json.dumps(list(spikes.sources)))
     if len(spikes.channels):
-        extra["ChannelTable"] = np.array(_json(spikes.channels))
+        extra["ChannelTable"] = np.array(as_json(spikes.channels))
     if len(spikes.triggers):
-        extra["TriggerTable"] = np.array(_json(spikes.triggers))
+        extra["TriggerTable"] = np.array(as_json(spikes.triggers))
     np.savez(
         file,
         allow_pickle=False,
@@ -41,5 +41,6 @@ def write_npz(spikes: Spikes, file: IO[bytes]) -> list[str]:
     return []
 
 
-def _json(table: pd.DataFrame) -> str:
+def as_json(table: pd.DataFrame) -> str:
+    """Return {"column": [values]}."""
     return json.dumps({str(name): table[name].tolist() for name in table})

@@ -32,7 +32,7 @@ def write_phy(spikes: Spikes, folder: Path) -> list[str]:
     if not len(spikes) or np.isnan(spikes.times_s).any():
         raise DataError("A phy folder needs events and their times; save as .npz.")
     order = np.argsort(spikes.times_s, kind="stable")
-    waveforms, notes = held(spikes.waveforms[order])
+    waveforms = held(spikes.waveforms[order])
     channels, channel = np.unique(spikes.channel[order], return_inverse=True)
     pairs, cluster = np.unique(np.stack([spikes.channel, spikes.unit], axis=1)[order], axis=0, return_inverse=True)
     means = np.stack([waveforms[cluster == number].mean(axis=0) for number in range(len(pairs))])
@@ -59,7 +59,7 @@ def write_phy(spikes: Spikes, folder: Path) -> list[str]:
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     (folder / "params.py").write_text(_PARAMS.format(n_channels=len(channels), rate=float(spikes.sampling_rate)))
     _write_groups(spikes, pairs.tolist(), folder)
-    return notes
+    return []
 
 
 def _positions(spikes: Spikes, channels: NDArray[np.int32]) -> NDArray[np.float64]:

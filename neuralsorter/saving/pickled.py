@@ -13,7 +13,7 @@ from neuralsorter.spikes import Spikes
 def write_pkl(spikes: Spikes, file: IO[bytes]) -> list[str]:
     """Write the dictionary with pickle."""
     pickle.dump(spikes.to_dict() | _form(spikes), file, protocol=4)
-    return lost(spikes)
+    return []
 
 
 def write_npy(spikes: Spikes, file: IO[bytes]) -> list[str]:
@@ -21,19 +21,8 @@ def write_npy(spikes: Spikes, file: IO[bytes]) -> list[str]:
     holder = np.empty((), object)
     holder[()] = spikes.to_dict() | _form(spikes)
     np.save(file, holder, allow_pickle=True)
-    return lost(spikes)
+    return []
 
 
 def _form(spikes: Spikes) -> dict[str, float | int]:
     return {"SamplingRate": float(spikes.sampling_rate), "PreSamples": int(spikes.pre_samples)}
-
-
-def lost(spikes: Spikes) -> list[str]:
-    """Return a sentence for each thing that six columns cannot hold."""
-    kinds = {
-        "unit labels": bool(spikes.labels),
-        "clock restarts": bool(spikes.segment.any()),
-        "triggers": bool(len(spikes.triggers)),
-        "electrode positions and thresholds": bool(len(spikes.channels)),
-    }
-    return [f"This format does not hold {kind}; .npz does." for kind, there in kinds.items() if there]

@@ -8,7 +8,7 @@ import numpy as np
 
 from neuralsorter.errors import DataError
 from neuralsorter.loading import plx
-from neuralsorter.loading.codes import UNSORTED, to_vendor
+from neuralsorter.loading.codes import to_vendor
 from neuralsorter.spikes import NOISE, Spikes
 
 from .samples import in_bits
@@ -17,6 +17,7 @@ _VERSION, _BITS, _MOST_UNITS = 107, 16, 26
 _MOST_CHANNEL = 32_767
 _GAIN = 1000
 _LEAST_CLOCK = 40_000
+_STROBED, _EVENT_COUNTS_AT, _CODES = 257, 5456, (-32_768, 32_767)
 _SPIKE_COUNTS_AT, _COUNTED_CHANNELS, _COUNTED_UNITS = 256, 130, 5
 
 
@@ -37,7 +38,7 @@ def write_plx(spikes: Spikes, file: IO[bytes]) -> list[str]:
     ticks = np.round(np.nan_to_num(spikes.times_s) * clock).astype(np.int64)
     if len(ticks) and (ticks.min() < 0 or ticks.max() >= 2**40):
         raise DataError("PLX holds times from 0; give times on the file's own clock.")
-    raw, mv, notes = _bits(spikes)
+    raw, mv = _bits(spikes)
     code = to_vendor(spikes, plx.UNSORTED, highest if noise.any() else 0)
     file.write(_header(spikes, clock, mv, code))
     block = np.dtype([("head", "<i2,<u2,<u4,<i2,<i2,<i2,<i2"), ("samples", "<i2", (spikes.n_samples,))])
@@ -48,19 +49,19 @@ def write_plx(spikes: Spikes, file: IO[bytes]) -> list[str]:
         blocks["head"][name] = values
     blocks["samples"] = raw
     file.write(blocks.tobytes())
-    return notes + _lost(spikes, highest if noise.any() else 0)
+    file.write(_events(spikes, clock))
+    return _beyond(spikes)
 
 
-def _bits(spikes: Spikes) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int16]], int, list[str]]:
+def _bits(spikes: Spikes) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int16]], int]:
     """Return samples and the mV of half the range: whole mV over a gain of 1000 in all."""
     half = 2.0 ** (_BITS - 1)
     mv = spikes.uv_per_bit * half
     if spikes.raw.dtype == np.int16 and abs(mv - round(mv)) < 1e-6 and 1 <= round(mv) < 2**16:
-        return spikes.raw, round(mv), []
+        return spikes.raw, round(mv)
     peak = float(np.nanmax(np.abs(spikes.waveforms), initial=0.0))
     mv = int(np.clip(np.ceil(peak), 1, 2**16 - 1))
-    raw, notes = in_bits(spikes.waveforms, mv / half)
-    return raw, mv, notes
+    return in_bits(spikes.waveforms, mv / half), mv
 
 
 def _header(spikes: Spikes, clock: int, mv: int, code: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> bytes:
@@ -69,7 +70,8 @@ def _header(spikes: Spikes, clock: int, mv: int, code: np.ndarray[tuple[int, ...
     last = float(np.nanmax(spikes.times_s, initial=0.0)) * clock
     values = {
         "magic": plx.MAGIC, "version": _VERSION, "comment": b"NeuralSorter", "clock_hz": clock,
-        "n_channels": len(present), "n_samples": spikes.n_samples, "pre_samples": spikes.pre_samples,
+        "n_channels": len(present), "n_events": int(len(spikes.triggers) > 0),
+        "n_samples": spikes.n_samples, "pre_samples": spikes.pre_samples,
         "date": (1970, 1, 1, 0, 0, 0), "wave_hz": round(spikes.sampling_rate), "last": last,
         "bits": _BITS, "spike_mv": mv, "preamp": 1,
     }  # fmt: skip
@@ -80,6 +82,9 @@ def _header(spikes: Spikes, clock: int, mv: int, code: np.ndarray[tuple[int, ...
     cell = spikes.channel[counted] * _COUNTED_UNITS + code[counted]
     counts = np.bincount(cell, minlength=_COUNTED_CHANNELS * _COUNTED_UNITS).astype("<i4").tobytes() * 2
     content[_SPIKE_COUNTS_AT : _SPIKE_COUNTS_AT + len(counts)] = counts
+    if len(spikes.triggers):
+        place = _EVENT_COUNTS_AT + 4 * _STROBED
+        content[place : place + 4] = len(spikes.triggers).to_bytes(4, "little")
     channels = np.zeros(len(present), plx.CHANNEL)
     threshold = dict(zip(spikes.channels["id"].tolist(), spikes.channels["threshold_uv"].tolist(), strict=True))
     half = 2.0 ** (_BITS - 1)
@@ -89,17 +94,30 @@ def _header(spikes: Spikes, clock: int, mv: int, code: np.ndarray[tuple[int, ...
         uv = threshold.get(number, np.nan)
         channels["threshold"][row] = 0 if np.isnan(uv) else round(uv * half / mv)
         channels["n_units"][row] = len(np.unique(code[(spikes.channel == number) & (code > 0)]))
-    return bytes(content) + channels.tobytes()
+    return bytes(content) + channels.tobytes() + _strobed_header(spikes)
 
 
-def _lost(spikes: Spikes, noise: int) -> list[str]:
-    notes = []
-    if noise:
-        notes.append(f"PLX has no code for noise: it is unit {noise} in the file.")
-    if any(text not in {"", UNSORTED} for text in spikes.labels.values()):
-        notes.append("PLX does not hold unit labels; .npz does.")
-    if spikes.experiment.any() or spikes.segment.any():
-        notes.append("PLX holds one recording: experiments and clock restarts follow each other unmarked.")
-    if len(spikes.triggers):
-        notes.append("Triggers are not written to PLX; .npz and .nwb hold them.")
-    return notes
+def _strobed_header(spikes: Spikes) -> bytes:
+    """Return the header of the event channel that carries values."""
+    if not len(spikes.triggers):
+        return b""
+    header = bytearray(plx.EVENT_BYTES)
+    header[:7], header[32:36] = b"Strobed", _STROBED.to_bytes(4, "little")
+    return bytes(header)
+
+
+def _events(spikes: Spikes, clock: int) -> bytes:
+    """Return a block per trigger, its code where spikes have their unit."""
+    triggers = spikes.triggers
+    blocks = np.zeros(len(triggers), plx.BLOCK)
+    ticks = np.round(triggers["time_s"].to_numpy(np.float64) * clock).astype(np.int64)
+    blocks["kind"], blocks["channel"] = plx.EVENT, _STROBED
+    blocks["upper"], blocks["time"] = ticks >> 32, ticks & 0xFFFFFFFF
+    blocks["unit"] = np.clip(triggers["code"].to_numpy(np.int64), *_CODES)
+    return blocks.tobytes()
+
+
+def _beyond(spikes: Spikes) -> list[str]:
+    code = spikes.triggers["code"]
+    outside = int(((code < _CODES[0]) | (code > _CODES[1])).sum())
+    return [f"PLX holds trigger codes up to {_CODES[1]}: {outside} are cut to it."] if outside else []

@@ -73,7 +73,11 @@ def test_csv_has_a_line_per_event(tmp_path: Path) -> None:
 
 def test_a_new_nev_holds_codes_times_samples_thresholds_and_triggers(tmp_path: Path) -> None:
     spikes = replace(recording(), labels={(1, 2): "unsorted"})
-    assert save_with_notes(spikes, tmp_path / "a.nev") == []
+    notes = save_with_notes(spikes, tmp_path / "a.nev")
+    assert [note.split(";")[0] for note in notes] == [
+        "NEV does not hold electrode positions",
+        "NEV does not hold the unit an event had before its last change",
+    ]
     again = ns.load(tmp_path / "a.nev")
     np.testing.assert_array_equal(again.raw, spikes.raw)
     np.testing.assert_array_equal(again.times_s, spikes.times_s)
