@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,28 +23,41 @@ if TYPE_CHECKING:
 def clean(workspace: Workspace, _: Waveforms | None = None) -> None:
     """Compute P(spike) of every event, then send those below the threshold to noise, as one edit."""
     project = writable(workspace)
-    if workspace.probability is not None:
-        apply_threshold(workspace, np.arange(len(project.unit)))
+    if judged(workspace) is not None:
+        apply_threshold(workspace, np.arange(len(project)), {"scope": "everything"})
         return
 
     def done(probability: NDArray[np.float32]) -> None:
         if workspace.project is project:
             workspace.probability = probability
-            apply_threshold(workspace, np.arange(len(project.unit)))
+            apply_threshold(workspace, np.arange(len(project)), {"scope": "everything"})
 
     workspace.jobs.start(
         "Cleaning", lambda report, cancel: _probability(project, report, cancel), done, workspace.complain
     )
 
 
-def apply_threshold(workspace: Workspace, rows: NDArray[np.int64]) -> None:
-    """Let the threshold hold for `rows`: below it to noise; what a cleaner sent there and is above comes back."""
-    project = writable(workspace)
-    if workspace.probability is None:
+def judged(workspace: Workspace) -> NDArray[np.float32] | None:
+    """Return P(spike) of every event; None before cleaning, and where events were added since."""
+    known = workspace.probability
+    return (
+        known if known is not None and workspace.project is not None and len(known) == len(workspace.project) else None
+    )
+
+
+def apply_threshold(workspace: Workspace, rows: NDArray[np.int64], told: dict[str, Any]) -> None:
+    """Let the threshold hold for `rows`: below it to noise; what a cleaner sent there and is above comes back.
+
+    `told` is kept in the history with the cleaner, the hash of its network and the threshold.
+    """
+    from neuralsorter.cleaning import provenance
+
+    project, probability = writable(workspace), judged(workspace)
+    if probability is None:
         workspace.say("Clean first: the threshold needs the probability of each event.")
         return
-    params = {"cleaner": workspace.settings.cleaner, "threshold": workspace.threshold}
-    edit = project.clean(rows, workspace.probability[rows], workspace.threshold, params=params)
+    params = {**told, **provenance(workspace.settings.cleaner), "judged": len(rows)}
+    edit = project.clean(rows, probability[rows], workspace.threshold, params=params)
     if edit is None:
         workspace.say(f"At P(spike) {workspace.threshold:.2f} nothing changes.")
         return

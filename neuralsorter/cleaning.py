@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -100,6 +101,19 @@ def spike_probability(
     return p
 
 
+def provenance(cleaner: str | plugins.Cleaner | None = None) -> dict[str, Any]:
+    """Return what the history keeps of a cleaner: its name, settings, network and hash, and the program's version."""
+    from . import __version__
+
+    judge = _cleaner(cleaner)
+    told: dict[str, Any] = {"cleaner": cleaner if isinstance(cleaner, str) else type(judge).__name__}
+    told |= {name: getattr(judge, name) for name in judge.param if name != "name"}
+    if isinstance(judge, CnnCleaner):
+        path = plugins.folder("models") / _told()["weights"] if not judge.network else find_network(judge.network)
+        told |= {"network": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {**told, "version": __version__}
+
+
 def _each(
     pool: ThreadPoolExecutor, groups: list[NDArray[np.int64]], judge: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -177,9 +191,13 @@ def shipped() -> Compiled:
 
 def shipped_network() -> Network:
     """Return the layers and weights of the network that comes with the program; their hash is checked."""
-    folder = plugins.folder("models")
-    told = json.loads((folder / f"{SHIPPED}.json").read_text("utf-8"))
-    return load_weights(folder / told["weights"], told["sha256"])
+    told = _told()
+    return load_weights(plugins.folder("models") / told["weights"], told["sha256"])
+
+
+def _told() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((plugins.folder("models") / f"{SHIPPED}.json").read_text("utf-8"))
+    return told
 
 
 def find_network(name: str) -> Path:

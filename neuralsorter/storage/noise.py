@@ -40,6 +40,13 @@ class Noise(Timeline):
             chosen = self._screened(rows)
             return chosen[self._state.codes_at(chosen) > NOISE]
 
+    def movable(self, rows: ArrayLike) -> NDArray[np.int64]:
+        """Return which events a cleaner may move, sorted: not what a person or a rule called noise, no locked unit."""
+        with self._lock:
+            chosen = self._chosen(rows)
+            codes = self._state.codes_at(chosen)
+            return chosen[(codes != NOISE) & ~self._in_locked(chosen, np.abs(codes))]
+
     def bring_back(self, rows: ArrayLike) -> Edit | None:
         """Return events from noise to the unit that each was in before; those that never were in one stay.
 
