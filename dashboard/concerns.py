@@ -29,13 +29,15 @@ class Queue(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self._latest = Latest()
-        self._of: tuple[Project, Recording] | None = None
+        self._of: tuple[Project, int, Recording] | None = None
+        self._project: Project | None = None
         self._found: dict[int, tuple[NDArray[np.int32], dict[int, str], list[Concern]]] = {}
 
     def bring_up(self, project: Project, document: Any) -> None:
         """Look through what has changed, in a thread; `running` falls when that is done."""
-        if self._of is not None and self._of[0] is not project:
-            self._found = {}
+        if self._project is not project:
+            self._project, self._found = project, {}
+            self.n_seen = 0
         self.running = True
         self._latest.wish(lambda: self._look_through(project, document))
 
@@ -57,15 +59,17 @@ class Queue(param.Parameterized):
         """Return the refractory period that violations are judged by."""
         from neuralsorter.review import refractory_ms
 
-        return refractory_ms(self._recording(project)) / 1000
+        return refractory_ms(self.recording(project)) / 1000
 
-    def _recording(self, project: Project) -> Recording:
-        if self._of is None or self._of[0] is not project:
-            self._of = project, recording(project.spikes)
-        return self._of[1]
+    def recording(self, project: Project) -> Recording:
+        """Return lengths and dead time of a project's recordings, learnt once."""
+        known = self._of
+        if known is None or known[0] is not project or known[1] != len(project):
+            known = self._of = project, len(project), recording(project.spikes)
+        return known[2]
 
     def _look_through(self, project: Project, document: Any) -> None:
-        of, last = self._recording(project), time.monotonic()
+        of, last = self.recording(project), time.monotonic()
         channels = project.channels()
         for n_seen, channel in enumerate(channels):
             self._look_at(project, channel, of)

@@ -63,7 +63,9 @@ class Similarity(View):
         self.pair = None
         if not result.suggestions:
             return "No pair of units looks like one."
-        return " ".join(f"{s.first} and {s.second} may be one: {s.reason}." for s in result.suggestions[:3])
+        best, n_more = result.suggestions[0], len(result.suggestions) - 1
+        more = f" {n_more} more in the Merge? tab." if n_more else ""
+        return f"**{best.first} and {best.second}** may be one: {best.reason}.{more}"
 
     def table(self, look: Look, result: Alike) -> pd.DataFrame:
         """Return a row per pair."""
