@@ -89,6 +89,7 @@ class Painter:
         self._shift: NDArray[Any] | None = None
         self._drawn_window: Window | None = None
         self._seconds_per_event = 0.0
+        self._summary_due = False
         threading.Thread(target=self._run, name="painter", daemon=True).start()
 
     def paint(self, scene: Scene) -> None:
@@ -132,7 +133,7 @@ class Painter:
                 self._on_trouble(f"The picture could not be drawn: {type(error).__name__}: {error}")
 
     def _paint(self, scene: Scene) -> None:
-        fresh = self._hold(scene)
+        self._summary_due |= self._hold(scene)  # kept until the newest wish is granted: an older one may be dropped
         picture, window = self._picture, self._window(scene)
         if picture is None:
             return
@@ -149,7 +150,8 @@ class Painter:
         chosen = picture.count(np.searchsorted(scene.rows, scene.selected)) if len(scene.selected) else None
         self._scene = scene
         self._emit(scene, picture.images, chosen, exact=True)
-        if fresh and self._wanted is None:
+        if self._summary_due and self._wanted is None:
+            self._summary_due = False
             self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit))
 
     def _hold(self, scene: Scene) -> bool:

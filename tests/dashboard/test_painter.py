@@ -1,0 +1,72 @@
+"""The newest wish wins, and what belongs to an older one is not lost with it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import neuralsorter as ns
+from dashboard import painter
+from dashboard.evidence import Summary
+from dashboard.screen import View
+
+
+class Page:
+    """Collects what a painter delivers."""
+
+    def __init__(self) -> None:
+        self.pictures: list[painter.Painted] = []
+        self.summaries: list[Summary] = []
+        self.troubles: list[str] = []
+        self.busy, self.go = threading.Event(), threading.Event()
+
+    def on_picture(self, painted: painter.Painted) -> None:
+        self.pictures.append(painted)
+        if len(self.pictures) == 1:
+            self.busy.set()
+            self.go.wait(20)  # the painter is kept busy until the test has made its next wish
+
+    def wait_for(self, call: Callable[[], bool]) -> None:
+        end = time.monotonic() + 20
+        while not call():
+            assert time.monotonic() < end, self.troubles
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page()
+
+
+@pytest.fixture
+def scene() -> Iterator[painter.Scene]:
+    """One channel of 200 events in two units."""
+    spikes = ns.simulate(n_channels=1, duration_s=10.0, seed=0).spikes.take(np.arange(200))
+    with ns.Project.in_memory(spikes.with_unit(np.arange(200) % 2 + 1)) as project:
+        channel = project.channels()[0]
+        rows = project.rows(channel)
+        view = View((-1.0, 2.0), (-300.0, 300.0), 80, 60)
+        yield painter.Scene(
+            project, channel, None, "crossing", rows, project.unit[rows], frozenset({1, 2}), np.zeros(0, np.int64),
+            view, "equalised", dark=False,
+        )  # fmt: skip
+
+
+def test_the_evidence_comes_even_if_a_newer_wish_overtakes_the_first(page: Page, scene: painter.Scene) -> None:
+    made = painter.Painter(page.on_picture, lambda _, summary: page.summaries.append(summary), page.troubles.append)
+    try:
+        made.paint(scene)
+        page.busy.wait(20)
+        made.paint(replace(scene, view=replace(scene.view, height=50)))
+        page.go.set()
+        page.wait_for(lambda: len(page.pictures) == 2)
+        page.wait_for(lambda: len(page.summaries) == 1)
+        assert page.pictures[1].rgba.shape == (50, 80, 4)
+        assert page.troubles == []
+    finally:
+        made.close()
