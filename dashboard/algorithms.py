@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.errors import ProjectError
 from neuralsorter.project import Project
+from neuralsorter.settings import settings
 from neuralsorter.spikes import NOISE
 
 from .jobs import Report
@@ -26,15 +27,22 @@ def clean(workspace: Workspace, _: Waveforms | None = None) -> None:
     if judged(workspace) is not None:
         apply_threshold(workspace, np.arange(len(project)), {"scope": "everything"})
         return
+    cleaner = chosen_cleaner(workspace)
 
     def done(probability: NDArray[np.float32]) -> None:
-        if workspace.project is project:
+        if workspace.project is project and chosen_cleaner(workspace) == cleaner:
             workspace.probability = probability
             apply_threshold(workspace, np.arange(len(project)), {"scope": "everything"})
 
     workspace.jobs.start(
-        "Cleaning", lambda report, cancel: _probability(project, report, cancel), done, workspace.complain
+        "Cleaning", lambda report, cancel: _probability(project, cleaner, report, cancel), done, workspace.complain
     )
+
+
+def chosen_cleaner(workspace: Workspace) -> str:
+    """Return the cleaner of this tab, else of the project's settings, else of the user's."""
+    project = workspace.project
+    return workspace.cleaner or settings(project.path if project is not None else None).cleaner
 
 
 def judged(workspace: Workspace) -> NDArray[np.float32] | None:
@@ -56,7 +64,7 @@ def apply_threshold(workspace: Workspace, rows: NDArray[np.int64], told: dict[st
     if probability is None:
         workspace.say("Clean first: the threshold needs the probability of each event.")
         return
-    params = {**told, **provenance(workspace.settings.cleaner), "judged": len(rows)}
+    params = {**told, **provenance(chosen_cleaner(workspace)), "judged": len(rows)}
     edit = project.clean(rows, probability[rows], workspace.threshold, params=params)
     if edit is None:
         workspace.say(f"At P(spike) {workspace.threshold:.2f} nothing changes.")
@@ -67,10 +75,10 @@ def apply_threshold(workspace: Workspace, rows: NDArray[np.int64], told: dict[st
     )
 
 
-def _probability(project: Project, report: Report, cancel: threading.Event) -> NDArray[np.float32]:
+def _probability(project: Project, cleaner: str, report: Report, cancel: threading.Event) -> NDArray[np.float32]:
     from neuralsorter.cleaning import spike_probability
 
-    return spike_probability(project.spikes, progress=by_channel(report), cancel=cancel)
+    return spike_probability(project.spikes, cleaner, progress=by_channel(report), cancel=cancel)
 
 
 def by_channel(report: Report) -> Callable[[int, int], None]:

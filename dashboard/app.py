@@ -91,6 +91,7 @@ class App:
         self.waveforms.close()
         self.scripts.close()
         self.plugins.close()
+        self.cleaning.close()
 
     def page(self) -> pmui.Page:
         """Return the whole page, for a server."""

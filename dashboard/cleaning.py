@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from .evidence import WIDTH
+from .networks import Networks
 from .noise import Noise
 from .rules import Rules
 from .scope import Scope
@@ -25,9 +26,12 @@ class Cleaning(pn.viewable.Viewer):
         self.threshold = Threshold(workspace, self.scope)
         self.rules = Rules(workspace, self.scope)
         self.noise = Noise(workspace)
-        self._parts: tuple[Threshold | Rules | Noise, ...] = (self.threshold, self.rules, self.noise)
+        self.networks = Networks(workspace)
+        self._parts: tuple[Threshold | Rules | Noise | Networks, ...] = (
+            self.threshold, self.rules, self.noise, self.networks,
+        )  # fmt: skip
         self.tabs = pmui.Tabs(
-            ("Threshold", self.threshold), ("Rules", self.rules), ("Noise", self.noise),
+            ("Threshold", self.threshold), ("Rules", self.rules), ("Noise", self.noise), ("Network", self.networks),
             width=WIDTH, margin=0,
         )  # fmt: skip
         self._pane = pmui.Column(self.scope, self.tabs, width=WIDTH, margin=0)
@@ -41,4 +45,8 @@ class Cleaning(pn.viewable.Viewer):
         for number, part in enumerate(self._parts):
             part.active = self.active and self.tabs.active == number
             part.refresh()
-        self.scope.buttons.visible = self.tabs.active != len(self._parts) - 1
+        self.scope.buttons.visible = self.tabs.active < 2
+
+    def close(self) -> None:
+        """Stop what runs."""
+        self.networks.close()

@@ -34,6 +34,7 @@ class Workspace(param.Parameterized):
     edits = param.Integer(default=0, doc="Raised with every edit of the project, whichever tab made it.")
     probability = param.Array(default=None, allow_None=True, doc="P(spike) per row, NaN where not computed; or None.")
     threshold = param.Number(default=0.5, bounds=(0, 1), doc="Events below it are noise to the cleaner.")
+    cleaner = param.String(doc="Cleaner or network chosen in this tab; empty: the one of the project's settings.")
     seed = param.Integer(default=0, bounds=(0, None), doc="Seed of the sorter: the same seed gives the same units.")
     sorter = param.Parameter(default=None, doc="The sorter with its parameters; None: the one named in the settings.")
     sorter_name = param.String(doc="Name of `sorter`; empty: the one named in the settings.")
