@@ -17,6 +17,8 @@ from neuralsorter.drawing.canvas import Image
 from neuralsorter.drawing.picture import Picture, alignment
 from neuralsorter.picking import pick
 from neuralsorter.project import Project
+from neuralsorter.spikes import NOISE
+from neuralsorter.storage.scope import ALL, SPIKES
 
 from .evidence import Summary, summarise
 from .screen import View
@@ -100,10 +102,13 @@ class Painter:
                 self._picture.cancel()
             self._wake.notify()
 
-    def pick(self, polygon: NDArray[np.float64], done: Callable[[NDArray[np.int64]], None]) -> None:
-        """Find the shown waveforms whose drawn line meets a polygon (ms, µV); `done` gets rows, in this thread."""
+    def pick(self, polygon: NDArray[np.float64], done: Callable[[NDArray[np.int64], dict[str, Any]], None]) -> None:
+        """Find the shown waveforms whose drawn line meets a polygon (ms, µV).
+
+        `done` gets rows, and among which units and in which window of pixels they were picked, in this thread.
+        """
         with self._wake:
-            self._asked.append(lambda: done(self._pick(polygon)))
+            self._asked.append(lambda: done(self._pick(polygon), self._how()))
             self._wake.notify()
 
     def close(self) -> None:
@@ -181,6 +186,15 @@ class Painter:
         counts = np.isin(scene.unit, list(scene.visible)).sum()
         drawn = int(counts) if exact else round(int(counts) * PREVIEW_SHARE)
         self._on_picture(Painted(scene, rgba, exact, drawn))
+
+    def _how(self) -> dict[str, Any]:
+        scene, window = self._scene, self._drawn_window
+        if scene is None or window is None:
+            return {}
+        view = {"width": window.width, "height": window.height, "x_ms": scene.view.x_range, "y_uv": scene.view.y_range}
+        present = {*np.unique(scene.unit).tolist()}
+        words = {frozenset(present): ALL, frozenset(present - {NOISE}): SPIKES}  # they mean something elsewhere too
+        return {"among": words.get(scene.visible & present, sorted(scene.visible)), "view": view}
 
     def _pick(self, polygon: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return the shown project rows that the polygon meets, as the picture last shown has them."""

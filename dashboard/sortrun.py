@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralsorter.project import Project
+from neuralsorter.provenance import sorter_facts
 from neuralsorter.spikes import NOISE
 
 from .algorithms import by_channel, writable
@@ -87,6 +88,8 @@ def sort_rows(workspace: Workspace, rows: NDArray[np.int64]) -> None:
     project = writable(workspace)
     sorter, seed = workspace.sorter or workspace.settings.sorter, workspace.seed
     name = workspace.sorter_name or workspace.settings.sorter
+    focus = workspace.focus
+    region = workspace.region if focus is not None and np.array_equal(rows, focus.selected) else {}
 
     def work(report: Report, cancel: threading.Event) -> Any:
         report(0.0, f"{len(rows):,} events")
@@ -96,7 +99,7 @@ def sort_rows(workspace: Workspace, rows: NDArray[np.int64]) -> None:
         ]
 
     def done(findings: list[Finding]) -> None:
-        _apply(workspace, project, findings)
+        _apply(workspace, project, findings, region)
 
     workspace.jobs.start("Sorting", work, done, workspace.complain)
 
@@ -134,7 +137,7 @@ def _numbered(project: Project, found: ChannelSort, sorter: Any, name: str, seed
     return Finding(found, tuple(numbers.tolist()), sorter, name, seed)
 
 
-def _apply(workspace: Workspace, project: Project, findings: list[Finding]) -> None:
+def _apply(workspace: Workspace, project: Project, findings: list[Finding], region: dict[str, Any]) -> None:
     if workspace.project is not project:
         return
     rows = np.concatenate([f.found.rows for f in findings])
@@ -146,7 +149,7 @@ def _apply(workspace: Workspace, project: Project, findings: list[Finding]) -> N
     }
     counted = sum(len(f.numbers) for f in findings)
     what = f"{counted} {'unit' if counted == 1 else 'units'} found in {len(rows):,} events"
-    params = {"sorter": findings[0].name, "seed": findings[0].seed, "settings": _settings(findings[0].sorter)}
+    params = sorter_facts(findings[0].sorter, findings[0].seed) | {"sorter": findings[0].name} | region
     project.take_sort(rows, units, labels, what, params)
     workspace.sorts = workspace.sorts | {f.found.channel: f for f in findings}
     strays = sum(int(f.found.result.outlier.sum()) for f in findings)
@@ -154,12 +157,6 @@ def _apply(workspace: Workspace, project: Project, findings: list[Finding]) -> N
     workspace.say(f"{what}.{also}")
     if workspace.focus is not None:
         workspace.focus.param.update(unit=None)
-
-
-def _settings(sorter: Any) -> dict[str, Any]:
-    if isinstance(sorter, str):
-        return {}
-    return {key: value for key, value in sorter.param.values().items() if key != "name"}
 
 
 def _locked(project: Project, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

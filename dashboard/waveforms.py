@@ -151,15 +151,22 @@ class Waveforms(pn.viewable.Viewer):
         if focus is None:
             return
         self.screen.outline(polygon)
-        region = {"polygon_ms_uv": np.round(polygon, 4).tolist(), "mode": mode, "alignment": self.alignment,
-                  "channel": focus.channel, "experiment": focus.experiment}  # fmt: skip
-        self.painter.pick(polygon, lambda rows: on_page(self._document, lambda: self._picked(rows, mode, region)))
+        outline = np.round(polygon, 4)  # as the history keeps it, so that it picks the same once more
+        lasso = {"polygon_ms_uv": outline.tolist(), "mode": mode, "alignment": self.alignment}
+        self.painter.pick(
+            outline, lambda rows, how: on_page(self._document, lambda: self._picked(rows, mode, lasso | how))
+        )
 
-    def _picked(self, rows: NDArray[np.int64], mode: str, region: dict[str, Any]) -> None:
+    def _picked(self, rows: NDArray[np.int64], mode: str, lasso: dict[str, Any]) -> None:
         focus = self.workspace.focus
-        if focus is not None:
-            self.workspace.region = region
-            focus.select(rows, mode=mode)
+        if focus is None:
+            return
+        before = [] if mode == "replace" or not len(focus.selected) else self.workspace.region.get("lassos")
+        focus.select(rows, mode=mode)
+        # A selection that was begun in another way, or in the past, is not told by its lassos.
+        told = before is not None and len(focus.selected) and self.workspace.moment is None and not focus.time_range_s
+        place = {"channel": focus.channel, "experiment": focus.experiment}
+        self.workspace.region = place | {"lassos": [*(before or []), lasso]} if told else {}
 
     def forget_region(self) -> None:
         """Take the outline away; the selection, if any, no longer comes from a region."""

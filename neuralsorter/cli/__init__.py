@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from neuralsorter import __version__
 from neuralsorter.errors import NeuralSorterError
 
-from . import algorithms, detection, files, pages, projects, reports, training
+from . import algorithms, detection, files, pages, projects, recipes, reports, training
 
 DONE, FAILED = 0, 1
 
-_GROUPS = (pages, files, detection, algorithms, training, reports, projects)
+_GROUPS = (pages, files, detection, algorithms, training, reports, recipes, projects)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -50,14 +50,14 @@ def write(spikes: Spikes, path: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(text: str) -> Iterator[Callable[[int, int], None]]:
+def progress(text: str, unit: str = "channel") -> Iterator[Callable[[int, int], None]]:
     """Show a bar on a terminal, nothing when piped; yields a function of (done, total)."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=text, unit="channel", leave=False) as bar:
+    with tqdm(desc=text, unit=unit, leave=False) as bar:
 
         def update(done: int, total: int) -> None:
             bar.total = total

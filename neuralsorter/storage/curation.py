@@ -12,6 +12,7 @@ from neuralsorter.edit import Edit, Mark
 from neuralsorter.errors import DataError, ProjectError
 from neuralsorter.spikes import NOISE
 
+from .scope import scope_of
 from .writing import Writing
 
 _RESERVED = frozenset({"import", "version", "undo", "redo", "goto"})
@@ -106,6 +107,7 @@ class Curation(Writing):
         with self._editing():
             chosen, found = self._paired(rows, labels)
             codes = self._state.codes_at(chosen)
+            facts = {"scope": scope_of(self._state, chosen), **(params or {})}
             kept = (codes > NOISE) & (found >= 0)
             chosen, found, codes = chosen[kept], found[kept], codes[kept]
             free = ~self._in_locked(chosen, codes)
@@ -117,7 +119,7 @@ class Curation(Writing):
                 inside = channel_of == channel
                 units[inside] = self._numbered(channel, found[inside], codes[inside])
             return self._commit(
-                kind, label or f"{kind} of {len(chosen):,} events", chosen, units, params=params, uid=uid
+                kind, label or f"{kind} of {len(chosen):,} events", chosen, units, params=facts, uid=uid
             )
 
     def _numbered(self, channel: int, found: NDArray[np.int32], codes: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -175,7 +177,8 @@ class Curation(Writing):
         with self._editing():
             chosen, codes, to_noise, back = self._cleaned(rows, probability, threshold)
             text = label or f"cleaned at {threshold:g}: {to_noise:,} events to noise, {back:,} back"
-            facts = {"threshold": float(threshold), **(params or {})}
+            judged = self._chosen(rows)
+            facts = {"threshold": float(threshold), "scope": scope_of(self._state, judged), **(params or {})}
             return self._commit("clean", text, chosen, codes, params=facts, uid=uid)
 
     def preview_clean(self, rows: ArrayLike, probability: ArrayLike, threshold: float) -> tuple[int, int]:

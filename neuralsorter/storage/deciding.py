@@ -12,6 +12,7 @@ from neuralsorter.errors import DataError, ProjectError
 from neuralsorter.spikes import NOISE
 
 from .curation import Curation
+from .scope import scope_of
 
 
 class Deciding(Curation):
@@ -33,6 +34,7 @@ class Deciding(Curation):
             chosen, codes = self._paired(rows, units)
             if (codes <= NOISE).any():
                 raise DataError(f"A sorter's units must be 1 or more. Got {codes.min()}.")
+            facts = {"scope": scope_of(self._state, chosen), **(params or {})}
             kept = self._state.codes_at(chosen) > NOISE
             chosen, codes = self._without_locked(chosen[kept], codes[kept])
             said = {
@@ -41,7 +43,7 @@ class Deciding(Curation):
                 if self.labels.get((channel, unit), "unsorted") == "unsorted" and (channel, unit) not in self.locked
             }
             text = label or f"sort of {len(chosen):,} events"
-            return self._commit("sort", text, chosen, codes, params=params, marks=said)
+            return self._commit("sort", text, chosen, codes, params=facts, marks=said)
 
     @property
     def kept_apart(self) -> frozenset[tuple[int, int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from neuralsorter.spikes import NOISE, Spikes
 from neuralsorter.store import Experiment
 
 from .history import History
+from .scope import rows_of
 from .state import State
 from .table import joined_raw, spikes_of
 
@@ -124,6 +125,11 @@ class Record(param.Parameterized):
         """Return the rows of a channel, sorted: of one experiment or all, of one unit or all."""
         with self._lock:
             return self._state.rows(channel, experiment, unit)
+
+    def rows_of(self, scope: Mapping[str, Any]) -> NDArray[np.int64]:
+        """Return the sorted rows that an action's `scope` means here (see `storage.scope`)."""
+        with self._lock:
+            return rows_of(self._state, scope)
 
     def unit_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the present units of sorted rows; unlike `unit`, only their channels are looked up."""

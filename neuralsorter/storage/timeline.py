@@ -82,6 +82,18 @@ class Timeline(Deciding):
         with self._lock:
             return self._history.marked(self._journal.actions())
 
+    def edit_of(self, number: int) -> Edit:
+        """Return what one action changed.
+
+        Raises
+        ------
+        ProjectError
+            When there is no such action.
+
+        """
+        with self._lock:
+            return self._edit_of(number)
+
     def unit_at(self, number: int) -> NDArray[np.int32]:
         """Return the units of all rows as they were after an action, (n_spikes,); 0: as imported."""
         with self._lock:
