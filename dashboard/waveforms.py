@@ -166,7 +166,7 @@ class Waveforms(pn.viewable.Viewer):
         # A selection that was begun in another way, or in the past, is not told by its lassos.
         told = before is not None and len(focus.selected) and self.workspace.moment is None and not focus.time_range_s
         place = {"channel": focus.channel, "experiment": focus.experiment}
-        self.workspace.region = place | {"lassos": [*(before or []), lasso]} if told else {}
+        self.workspace.region = place | lasso | ({"lassos": [*(before or []), lasso]} if told else {})
 
     def forget_region(self) -> None:
         """Take the outline away; the selection, if any, no longer comes from a region."""

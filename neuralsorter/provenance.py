@@ -1,37 +1,12 @@
-"""Cleaners and sorters in plain words, for the journal and recipes; and made again from them."""
+"""Sorters in plain words, for the journal and recipes; and made again from them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from . import plugins
 from .errors import PluginError
-
-
-def cleaner_facts(cleaner: str | plugins.Cleaner) -> dict[str, Any]:
-    """Return `cleaner`, `parameters` and, of a network, `network_sha256`: what decides the probabilities."""
-    from .cleaning import BUNDLED, CnnCleaner
-
-    if isinstance(cleaner, plugins.Cleaner):
-        facts = {"cleaner": _name(cleaner, "cleaners", BUNDLED), "parameters": _values(cleaner)}
-        network = cleaner.network if isinstance(cleaner, CnnCleaner) else None
-    else:
-        facts = {"cleaner": cleaner}
-        network = cleaner if cleaner.endswith((".keras", ".h5", ".hdf5")) else "" if cleaner == "cnn" else None
-    return facts if network is None else facts | {"network_sha256": network_hash(network)}
-
-
-def network_hash(network: str) -> str:
-    """Return the SHA-256 of a network's weights by name or path; empty is the shipped one."""
-    from .cleaning import SHIPPED, find_network
-
-    if network:
-        return hashlib.sha256(find_network(network).read_bytes()).hexdigest()
-    told = json.loads((plugins.folder("models") / f"{SHIPPED}.json").read_text("utf-8"))
-    return str(told["sha256"])
 
 
 def sorter_facts(sorter: str | plugins.Sorter, seed: int) -> dict[str, Any]:
@@ -50,12 +25,6 @@ def made_sorter(facts: Mapping[str, Any]) -> plugins.Sorter:
     name = str(facts["sorter"])
     made = BUNDLED.get(name) or plugins.get("sorters", name)
     return _made(made, name, facts)
-
-
-def made_cleaner(facts: Mapping[str, Any]) -> str | plugins.Cleaner:
-    """Return the cleaner that `cleaner_facts` told of."""
-    name = str(facts["cleaner"])
-    return _made(plugins.get("cleaners", name), name, facts) if facts.get("parameters") else name
 
 
 def _made(target: Any, name: str, facts: Mapping[str, Any]) -> Any:

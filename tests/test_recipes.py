@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import neuralsorter as ns
+from neuralsorter.cleaning import provenance
 from neuralsorter.cli import main
 from neuralsorter.density import View, alignment
 from neuralsorter.errors import LoadError
 from neuralsorter.picking import pick
-from neuralsorter.provenance import cleaner_facts, made_sorter, sorter_facts
+from neuralsorter.provenance import made_sorter, sorter_facts
 from neuralsorter.recipes import read_recipe, recipe, replay, to_text
 from neuralsorter.sorting.sorters import PcaGmm
 
@@ -53,7 +54,7 @@ def curate(project: ns.Project) -> None:
     """Decide something of every kind."""
     everything = np.arange(len(project))
     p = ns.spike_probability(project.spikes, "cnn")
-    project.clean(everything, p, 0.4, params=cleaner_facts("cnn"))
+    project.clean(everything, p, 0.4, params=provenance("cnn"))
     sorter = PcaGmm(most_units=4)
     rows = np.flatnonzero(project.unit > 0)
     units = ns.sort(project.spikes.take(rows), sorter=sorter, seed=3) + 10  # numbers as a page would give them
@@ -157,11 +158,10 @@ def test_a_sorter_is_made_again_with_its_parameters() -> None:
     again = made_sorter(json.loads(json.dumps(facts)))
     assert isinstance(again, PcaGmm)
     assert again.most_units == 3
-    assert len(cleaner_facts("cnn")["network_sha256"]) == 64
 
 
 def test_a_network_that_is_not_the_recipes_own_is_not_used(halves: Any, made: Any) -> None:
-    content = made[0] | {"steps": [made[0]["steps"][0] | {"network_sha256": "0" * 64}]}
+    content = made[0] | {"steps": [made[0]["steps"][0] | {"sha256": "0" * 64}]}
     with ns.Project.in_memory(halves[0]) as project:
         report = replay(project, content)
         assert project.n_edits == 0

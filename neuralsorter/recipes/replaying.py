@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuralsorter.edit import Edit
 from neuralsorter.errors import DataError, LoadError, NeuralSorterError
 from neuralsorter.project import Project
-from neuralsorter.provenance import made_cleaner, made_sorter, network_hash
+from neuralsorter.provenance import made_sorter
 from neuralsorter.spikes import NOISE
 
 from .finding import CannotError, Finder, Rows
@@ -114,18 +114,15 @@ class Replay(Finder):
         return take(step)
 
     def _clean(self, step: Mapping[str, Any]) -> tuple[int, str]:
-        from neuralsorter.cleaning import spike_probability
+        from neuralsorter.cleaning import provenance, spike_probability
 
         if self.keep_sorting:
             raise CannotError("the units there are were to be kept")
-        if "network_sha256" in step:
-            network = step.get("parameters", {}).get("network", "") or (
-                step["cleaner"] if "." in step["cleaner"] else ""
-            )
-            if network_hash(network) != step["network_sha256"]:
-                raise CannotError(f"the network of {step['cleaner']} is not the one the recipe was made with")
-        rows, why = self._scope(step["scope"])
-        p = spike_probability(self.project.spikes, made_cleaner(step))
+        told = provenance(step["cleaner"])
+        if told.get("sha256") != step.get("sha256", told.get("sha256")):
+            raise CannotError(f"the network of {step['cleaner']} is not the one the recipe was made with")
+        rows, why = self._scope(step["where"])
+        p = spike_probability(self.project.spikes, step["cleaner"])
         return _n(self.project.clean(rows, p[rows], step["threshold"], params=self._params(step))), why
 
     def _sort(self, step: Mapping[str, Any]) -> tuple[int, str]:
@@ -134,7 +131,7 @@ class Replay(Finder):
         if self.keep_sorting:
             self._match(step["gives"])
             raise CannotError("the units there are were to be kept; those of the recipe were looked for among them")
-        rows, why = self._picked(step) if "lassos" in step else self._scope(step["scope"])
+        rows, why = self._picked(step) if "lassos" in step else self._scope(step["where"])
         rows = rows[(self.project.unit[rows] > NOISE) & ~self._locked(rows)]
         if not len(rows):
             raise CannotError("there are no such events to sort")
@@ -225,7 +222,7 @@ class Replay(Finder):
         return 0, why
 
     def _params(self, step: Mapping[str, Any]) -> dict[str, Any]:
-        left_out = {"do", "gives", "action", "by", "what", "scope", "units"}
+        left_out = {"do", "gives", "action", "by", "what", "where", "units"}
         return {name: value for name, value in step.items() if name not in left_out} | {"replayed": step.get("action")}
 
 

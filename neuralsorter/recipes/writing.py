@@ -24,7 +24,7 @@ FORMAT, VERSION = "neuralsorter-recipe", 1
 
 Step = dict[str, Any]
 
-_FIELDS = ("cleaner", "parameters", "network_sha256", "threshold", "sorter", "seed", "scope")
+_FIELDS = ("cleaner", "network", "spike_output", "sha256", "threshold", "sorter", "parameters", "seed", "where")
 
 
 def recipe(project: Project) -> dict[str, Any]:
@@ -88,10 +88,10 @@ def _moved(project: Project, edit: Edit) -> Step:
     params: Mapping[str, Any] = edit.params
     told = {name: params[name] for name in _FIELDS if name in params}
     lassos = {name: params[name] for name in ("channel", "experiment", "lassos") if "lassos" in params}
-    if edit.kind == "clean" and {"cleaner", "scope"} <= params.keys() and params["scope"]["whole"]:
+    if edit.kind == "clean" and {"cleaner", "where"} <= params.keys() and params["where"]["whole"]:
         return {"do": "clean", **told}
-    if edit.kind == "sort" and {"sorter", "seed", "scope"} <= params.keys() and (lassos or params["scope"]["whole"]):
-        named = params["scope"]["units"]
+    if edit.kind == "sort" and {"sorter", "seed", "where"} <= params.keys() and (lassos or params["where"]["whole"]):
+        named = params["where"]["units"]
         channels = project.channels() if isinstance(named, str) else map(int, named)
         return {"do": "sort", **told, **lassos, "gives": templates(project, project.unit_at(edit.id), channels)}
     if edit.kind == "merge":

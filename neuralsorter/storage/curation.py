@@ -107,7 +107,7 @@ class Curation(Writing):
         with self._editing():
             chosen, found = self._paired(rows, labels)
             codes = self._state.codes_at(chosen)
-            facts = {"scope": scope_of(self._state, chosen), **(params or {})}
+            facts = {"where": scope_of(self._state, chosen), **(params or {})}
             kept = (codes > NOISE) & (found >= 0)
             chosen, found, codes = chosen[kept], found[kept], codes[kept]
             free = ~self._in_locked(chosen, codes)
@@ -178,7 +178,7 @@ class Curation(Writing):
             chosen, codes, to_noise, back = self._cleaned(rows, probability, threshold)
             text = label or f"cleaned at {threshold:g}: {to_noise:,} events to noise, {back:,} back"
             judged = self._chosen(rows)
-            facts = {"threshold": float(threshold), "scope": scope_of(self._state, judged), **(params or {})}
+            facts = {"threshold": float(threshold), "where": scope_of(self._state, judged), **(params or {})}
             return self._commit("clean", text, chosen, codes, params=facts, uid=uid)
 
     def preview_clean(self, rows: ArrayLike, probability: ArrayLike, threshold: float) -> tuple[int, int]:

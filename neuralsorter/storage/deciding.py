@@ -34,7 +34,7 @@ class Deciding(Curation):
             chosen, codes = self._paired(rows, units)
             if (codes <= NOISE).any():
                 raise DataError(f"A sorter's units must be 1 or more. Got {codes.min()}.")
-            facts = {"scope": scope_of(self._state, chosen), **(params or {})}
+            facts = {"where": scope_of(self._state, chosen), **(params or {})}
             kept = self._state.codes_at(chosen) > NOISE
             chosen, codes = self._without_locked(chosen[kept], codes[kept])
             said = {

@@ -127,7 +127,7 @@ class Record(param.Parameterized):
             return self._state.rows(channel, experiment, unit)
 
     def rows_of(self, scope: Mapping[str, Any]) -> NDArray[np.int64]:
-        """Return the sorted rows that an action's `scope` means here (see `storage.scope`)."""
+        """Return the sorted rows that an action's `where` means here (see `storage.scope`)."""
         with self._lock:
             return rows_of(self._state, scope)
 
