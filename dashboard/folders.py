@@ -41,7 +41,7 @@ class Folders:
             raise FileError(repr(str(path)), "a path has no NUL characters", "Choose a file from the list")
         try:
             real = Path(path).resolve(strict=True)
-        except OSError:
+        except (OSError, RuntimeError, ValueError):  # a circle of links is a RuntimeError before Python 3.13
             raise FileError(path, "there is no such file", "Choose a file from the list") from None
         if not any(real.is_relative_to(root) for root in self.roots):
             shown = ", ".join(str(root) for root in self.roots)

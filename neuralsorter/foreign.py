@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PluginError
+from .loading.hdf5 import look_through
 from .networks import Network
 
 _LARGEST_JSON = 1 << 20
@@ -51,6 +52,7 @@ def _keras(path: Path) -> tuple[Any, Mapping[str, list[NDArray[Any]]]]:
             parts.append(archive.read(name))
     stores: dict[str, list[NDArray[Any]]] = {}
     with h5py.File(io.BytesIO(parts[1]), "r") as file:
+        look_through(path, file)
         for root in ("layers", "_layer_checkpoint_dependencies"):
             for name, layer in file.get(root, {}).items():
                 held = layer.get("vars", {})
@@ -63,6 +65,7 @@ def _hdf5(path: Path) -> tuple[Any, Mapping[str, list[NDArray[Any]]]]:
     import h5py
 
     with h5py.File(path, "r") as file:
+        look_through(path, file)
         text = file.attrs["model_config"]
         config = json.loads(text.decode() if isinstance(text, bytes) else str(text))
         stores = {}

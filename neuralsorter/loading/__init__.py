@@ -6,6 +6,7 @@ worker process with limits, so that no file can hurt the program that opens it.
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -164,10 +165,11 @@ def _first_of(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list
             raise LoadError(
                 file, "asks for more memory than a file may have", "Split the file, or copy it again"
             ) from None
-        except OSError as cause:
-            raise _unreadable(file, cause) from None
         except Exception as cause:  # noqa: BLE001 - foreign libraries raise anything on damaged files
-            what = f"could not be read by {loader.__name__} ({type(cause).__name__}: {cause})"
+            if isinstance(cause, OSError) and cause.errno not in {None, errno.EINVAL}:
+                raise _unreadable(file, cause) from None
+            told = (str(cause).splitlines() or [""])[0]
+            what = f"could not be read by {loader.__name__} ({type(cause).__name__}: {told})"
             errors.append(LoadError(file, what, "The file is damaged or of another kind: export or copy it again"))
     raise errors[0]
 

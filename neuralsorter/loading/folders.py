@@ -28,7 +28,7 @@ def member(folder: Path, *names: str) -> Path:
     path = root.joinpath(*(name.replace("\\", "/").strip("/") for name in names))
     try:
         real = path.resolve(strict=True)
-    except (OSError, ValueError):
+    except (OSError, RuntimeError, ValueError):  # a circle of links is a RuntimeError before Python 3.13
         raise LoadError(folder, f"lacks {'/'.join(names)}", _COPY) from None
     if not real.is_relative_to(root):
         raise LoadError(folder, f"points outside itself at {'/'.join(names)}", "Put the files into the folder itself")
@@ -66,7 +66,9 @@ def npy(folder: Path, *names: str) -> NDArray[Any]:
         if file.stat().st_size and _is_empty(file):
             return _read_empty(file)
         array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, OverflowError, SyntaxError, TypeError) as cause:
+    except MemoryError:
+        raise
+    except Exception as cause:  # noqa: BLE001 - the parser of a damaged header raises anything
         raise LoadError(folder, f"holds {'/'.join(names)}, which is no whole array ({cause})", _COPY) from None
     if not isinstance(array, np.ndarray):
         raise LoadError(folder, f"holds {'/'.join(names)}, which is no .npy array", _COPY)

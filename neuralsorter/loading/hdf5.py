@@ -36,8 +36,14 @@ def opened(path: Path) -> Iterator[Any]:
         what = f"is not a whole HDF5 file ({str(cause).partition('(')[2].rstrip(')') or cause})"
         raise LoadError(path, what, "Copy the file again") from None
     with file:
-        _look_through(path, file)
-        yield file
+        try:
+            look_through(path, file)
+            yield file
+        except (RuntimeError, KeyError, OSError, UnicodeDecodeError) as cause:
+            if getattr(cause, "errno", None):
+                raise
+            told = str(cause).strip("'\"") or type(cause).__name__
+            raise LoadError(path, f"is damaged inside, or lacks a part ({told})", "Copy or export it again") from None
 
 
 def text(value: Any) -> str:
@@ -61,7 +67,8 @@ def numbers(path: Path, item: Any, name: str, n_dim: int) -> NDArray[Any]:
     return array
 
 
-def _look_through(path: Path, file: Any) -> None:
+def look_through(path: Path, file: Any) -> None:
+    """Refuse an open HDF5 file that points outside itself or unpacks to far more than it stores."""
     import h5py
 
     seen, waiting = set(), [(file, 0)]

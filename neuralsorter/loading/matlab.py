@@ -67,9 +67,11 @@ def variables_in(path: Path) -> dict[str, Any]:
 
     try:
         content = loadmat(path, squeeze_me=False, struct_as_record=True, chars_as_strings=True)
-    except (MemoryError, OSError):
+    except MemoryError:
         raise
-    except Exception as cause:  # noqa: BLE001 - a damaged file raises anything
+    except Exception as cause:
+        if getattr(cause, "errno", None):
+            raise
         raise LoadError(path, f"is not a whole MATLAB file ({cause})", "Save or copy it again") from None
     return {name: value for name, value in content.items() if not name.startswith("__")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import zipfile
@@ -37,6 +38,10 @@ class NpzLoader(Loader):
             arrays = _read(path)
         except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zipfile.zlib.error) as cause:  # type: ignore[attr-defined]  # typeshed hides it
             raise LoadError(path, f"is not a whole .npz file ({cause})", "Save or copy it again") from None
+        except OSError as cause:
+            if cause.errno != errno.EINVAL:
+                raise
+            raise LoadError(path, "is not a whole .npz file (it points before its start)", "Copy it again") from None
         columns = {name: arrays[name] for name in COLUMNS if name in arrays}
         rate = _scalar(path, arrays, "SamplingRate", DEFAULT_RATE_HZ)
         pre = _scalar(path, arrays, "PreSamples", None)

@@ -70,7 +70,8 @@ class PickledLoader(Loader):
             except MemoryError:
                 raise
             except Exception as cause:  # noqa: BLE001 - a damaged pickle raises anything
-                what = f"is not a plain spike_dict ({cause or type(cause).__name__})"
+                told = (str(cause).splitlines() or [type(cause).__name__])[0]
+                what = f"is not a plain spike_dict ({told})"
                 raise LoadError(path, what, _REMEDY) from None
         if isinstance(value, np.ndarray) and value.size == 1:
             value = value.item()
@@ -96,7 +97,8 @@ def _skip_npy_header(path: Path, file: BinaryIO) -> None:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         _, _, dtype = read_header(file)
-    except ValueError as cause:
-        raise LoadError(path, f"is not a .npy file ({cause})", _REMEDY) from None
+    except Exception as cause:  # noqa: BLE001 - the parser of a damaged header raises anything
+        told = (str(cause).splitlines() or [type(cause).__name__])[0]
+        raise LoadError(path, f"is not a .npy file ({told})", _REMEDY) from None
     if not dtype.hasobject:
         raise LoadError(path, f"holds an array of {dtype}, not a dictionary of six lists", _REMEDY)

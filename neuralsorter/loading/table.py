@@ -74,10 +74,16 @@ def table_in(path: Path) -> pd.DataFrame:
         if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         return pd.read_csv(path, sep="\t" if path.suffix.lower() == ".tsv" else ",")
-    except (MemoryError, OSError):
+    except MemoryError:
         raise
-    except Exception as cause:  # noqa: BLE001 - damaged tables raise anything
-        raise LoadError(path, f"is not a table ({str(cause).strip().splitlines()[0]})", "Export it again") from None
+    except Exception as cause:
+        if getattr(cause, "errno", None):
+            raise
+        raise LoadError(
+            path,
+            f"is not a table ({(str(cause).strip().splitlines() or [type(cause).__name__])[0]})",
+            "Export it again",
+        ) from None
 
 
 def _spikes(path: Path, columns: dict[str, Any], flat: np.ndarray[Any, Any], order: list[tuple[int, int]]) -> Spikes:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,26 @@ def lab(tmp_path: Path) -> Path:
     (tmp_path / "lab-secret").mkdir()
     (tmp_path / "lab-secret" / "b.nev").write_bytes(b"x")
     (tmp_path / "lab" / "escape").symlink_to(tmp_path / "lab-secret")
+    (tmp_path / "lab" / "link").symlink_to(tmp_path / "lab-secret" / "b.nev")
+    (tmp_path / "lab" / "chain").symlink_to(tmp_path / "lab" / "escape" / "b.nev")
+    (tmp_path / "lab" / "circle").symlink_to(tmp_path / "lab" / "circle")
+    (tmp_path / "lab" / "day1" / "up").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "lab" / "pipe")
     return tmp_path / "lab"
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "..", "../lab-secret", "../lab-secret/b.nev", "escape", "escape/b.nev", "day1/../../lab-secret", "/etc/passwd",
-        "/", "/dev/null", "a.nev\0.txt", "missing.nev", "./../lab/../lab-secret", "//etc//passwd", "/proc/self/environ",
+        "..", "../lab-secret", "../lab-secret/b.nev", "escape", "escape/b.nev", "day1/../../lab-secret",
+        "/etc/passwd", "/", "/dev/null", "a.nev\0.txt", "missing.nev", "./../lab/../lab-secret", "//etc//passwd",
+        "/proc/self/environ", "../..", "day1/../..", "escape/..", "escape/../lab-secret/b.nev",
+        "day1/./../../lab-secret/b.nev", "../LAB", "A.NEV", "DAY1", "a.nev/../../lab-secret", "day1/up", "\0",
+        "\0/../lab-secret", "..\0", "..\\lab-secret", "\\\\?\\C:\\", "C:\\Windows", "file:///etc/passwd", "~",
+        "~root", "$HOME", "%2e%2e/lab-secret", "..%2flab-secret", "\uff0fetc\uff0fpasswd", "\u2024\u2024/lab-secret",
+        "/dev/zero", "/dev/stdin", "/dev/fd/0", "/proc/1/root", "/proc/self/cwd/../lab-secret",
+        "/proc/self/root/etc/passwd", "link", "chain", "circle", "pipe", "day1/up/lab-secret", "x" * 5000,
+        "/".join(["d"] * 3000),
     ],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_folder(lab: Path, path: str) -> None:
