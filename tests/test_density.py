@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from neuralsorter import NeuralSorterError
 from neuralsorter.density import Picture, View, alignment, density
+from neuralsorter.drawing.groupdrawing import draw_group
 from neuralsorter.drawing.grouping import by_code
-from neuralsorter.drawing.paircounts import count_pairs
-from neuralsorter.drawing.pairdrawing import draw_segments
 from neuralsorter.kernel import kernel
 from neuralsorter.warmup import warm
 
@@ -305,10 +304,10 @@ def test_kernels_work_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPat
 
 def test_warming_up_compiles_everything_the_page_needs() -> None:
     warm()
-    compiled = len(count_pairs.signatures), len(draw_segments.signatures)
+    compiled = len(draw_group.signatures)
     waves = walks(50, 30, 0, "int16")
     waves.flags.writeable = False
     picture = Picture(waves, np.ones(50, int))
     picture.set_view(View(20, 20))
     picture.reassign([1], 1, 2)
-    assert (len(count_pairs.signatures), len(draw_segments.signatures)) == compiled
+    assert len(draw_group.signatures) == compiled

@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .block import Block, Groups, Window
-from .paircounts import BASE, N_A, N_B, count_pairs
-from .pairdrawing import draw_segments
+from .gathering import FEW
+from .groupdrawing import PART, draw_group
+from .paircounts import ACROSS, BASE, BLOCK, N_A, N_B
+from .pairdrawing import PAD
 from .rasterlines import step_table
-from .threads import run, slices, threads
+from .threads import run, threads
 
-TABLE_BYTES = 160_000_000  # pair tables of all threads; only what is touched is ever resident
+TABLE_BYTES = 200_000_000  # pair tables of all threads; only what is touched is ever resident
 
 Image = NDArray[np.int32]
 Images = Sequence[Image] | Image
@@ -38,18 +40,41 @@ class Run:
         """Return the columns of a group's extremes that belong to the run's positions."""
         return slice(int(self.place[4]), int(self.place[4]) + len(self.segments) + 1)
 
-    def counters(self, n: int, height: int, cells: int) -> tuple[NDArray[Any], ...]:
-        """Return zeroed tables for n threads, as `count_pairs` names them."""
+    def counters(self, height: int, cells: int) -> tuple[NDArray[Any], ...]:
+        """Return zeroed tables as `draw_group` names them."""
         size, columns = len(self.segments), int(self.segments[:, 1].max()) + 1
-        sides = height if self.segments[:, 2].any() else 0
         return (
-            np.zeros((n, cells + 1), np.int32),
-            np.zeros((n, 2, sides, sides), np.int32),
-            np.zeros((n, size, 2, columns, height), np.int32),
-            np.zeros((n, size, 2, columns, height), np.int32),
-            np.zeros((n, size, 2, columns, columns), np.int32),
-            np.zeros((n, size, height), np.int32),
-            np.zeros((n, size), np.int8),
+            np.zeros(cells + 1, np.int32),
+            np.zeros((size, 2, columns, height), np.int32),
+            np.zeros((size, 2, columns, height), np.int32),
+            np.zeros((size, 2, columns, columns), np.int32),
+            np.zeros((size, height), np.int32),
+            np.zeros(size, np.int64),
+        )
+
+    def bench(self, block: Block, height: int, most: int) -> tuple[NDArray[Any], ...]:
+        """Return room to work on `most` events at a time.
+
+        In turn: words or samples of one column of all events (one of the two is empty), a few events as they come,
+        rows of three columns, rows at the window's sides, samples of three columns, cells, marks, layers, differences.
+        """
+        n, columns = len(self.segments), int(self.segments[:, 1].max()) + 1
+        start, n_samples, position, is_first = self.place[:4].tolist()
+        words = 0
+        if len(block.words) and not len(block.shift) and 1 - is_first <= position < n_samples - n:
+            per_word = block.raw.shape[1] // block.words.shape[1]
+            words = (start + position + n) // per_word + 1 - (start + max(position - 1, 0)) // per_word
+        return (
+            np.empty((words, most + FEW), np.int64),
+            np.empty((0 if words else n + 2, most + FEW), np.float32),
+            np.empty((FEW, n + 2), np.float32),
+            np.empty((3, most), np.int16),
+            np.empty((2, most), np.int16),
+            np.empty((3, most), np.float32),
+            np.empty(most, np.uint32),
+            np.empty(most, np.bool_),
+            np.zeros(3 * (columns + 1) * (height + 1 + 2 * PAD), np.int32),
+            np.zeros(columns * (height + 1), np.int32),
         )
 
 
@@ -79,74 +104,70 @@ class Canvas:
         Returns early, with the images half drawn, when stop[0] is set.
         """
         flag = np.zeros(1, np.int64) if stop is None else stop
-        sizes = np.diff(groups.starts)
-        for part in self.runs:
-            boxes = [self._boxes(part, low, high) for low, high in zip(groups.low, groups.high, strict=True)]
-            cells = max(int(box[BASE, -1] + box[N_A, -1] * box[N_B, -1]) for box in boxes)
-            counters = part.counters(slices(int(sizes.max(initial=0))), self.view.height, cells)
-            for i in range(len(sizes)):
-                if not flag[0]:
-                    self._count(part, groups, i, boxes[i], counters, flag)
-                    self._paint(part, boxes[i], counters, images[i], NOTHING if minus is None else minus[i], flag)
+        borders = [np.zeros((len(groups.names), self.view.height), np.int32) for _ in self.runs]
+        tasks = [(self._draw, (part, groups, images, minus, border, flag))
+                 for part, border in zip(self.runs, borders, strict=True)]  # fmt: skip
+        run(tasks)
+        for part, border in zip(self.runs, borders, strict=True):
+            column = part.segments[0, 0]
+            for i in range(len(groups.names)):
+                images[i][:, column] += border[i]
+                if minus is not None:
+                    minus[i][:, column] -= border[i]
 
-    def _boxes(self, part: Run, low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Return the lowest row and the number of rows on both sides of each segment, and the place of its table."""
+    def _draw(
+        self, part: Run, groups: Groups, images: Images, minus: Images | None, border: Image, stop: NDArray[np.int64]
+    ) -> None:
+        """Draw every group on one run; its first column goes to `border`, (n_groups, height)."""
+        block, height, sizes = self.block, self.view.height, np.diff(groups.starts)
+        boxes = [self._boxes(part, groups.low[i], groups.high[i], apart=size > PART) for i, size in enumerate(sizes)]
+        cells = max((int((box[BASE] + _cells(box)).max()) for box in boxes), default=0)
+        counters, bench = part.counters(height, cells), part.bench(block, height, min(int(sizes.max(initial=0)), PART))
+        for i, box in enumerate(boxes):
+            draw_group(
+                block.raw, block.words, block.uv_per_bit, groups.order, int(groups.starts[i]),
+                int(groups.starts[i + 1]), block.shift, part.place, part.segments, part.window, part.tables,
+                part.table_at, box, counters, bench, images[i], NOTHING if minus is None else minus[i], border[i], stop,
+            )  # fmt: skip
+
+    def _boxes(
+        self, part: Run, low: NDArray[np.float32], high: NDArray[np.float32], *, apart: bool
+    ) -> NDArray[np.int32]:
+        """Return the lowest row and the number of rows on both sides of each segment, and the place of its table.
+
+        Tables that are filled in several parts lie apart; others are used one after the other in the same place.
+        """
         numbers, top = self.view.numbers, self.view.height - 1
         inside = np.clip(np.stack([low[part.uses], high[part.uses]]).astype(np.float64), numbers[2], numbers[3])
         rows = np.minimum((inside * numbers[6] + numbers[7]).astype(np.int32), top)
         rows[:, rows[0] > rows[1]] = 0  # no sample here
-        rows[1] -= rows[0] - 1
-        boxes = np.stack([rows[0, :-1], rows[0, 1:], rows[1, :-1], rows[1, 1:], rows[1, 1:]])
-        boxes[:, part.segments[:, 2] != 0] = 1  # counted apart
-        boxes[BASE] = np.concatenate([[0], np.cumsum(boxes[N_A] * boxes[N_B])[:-1]])
+        lows, highs = np.stack([rows[0, :-1], rows[0, 1:]]), np.stack([rows[1, :-1], rows[1, 1:]])
+        cut = part.segments[:, 2] != 0  # its ends lie anywhere between
+        lows[:, cut], highs[:, cut] = lows[:, cut].min(axis=0), highs[:, cut].max(axis=0)
+        boxes = np.concatenate([lows, highs - lows + 1, lows])
+        boxes[ACROSS] = -(-boxes[N_A] // BLOCK) * BLOCK
+        sizes = _cells(boxes)
+        boxes[BASE] = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if apart else 0
         return np.ascontiguousarray(boxes, np.int32)
-
-    def _count(self, part: Run, groups: Groups, i: int, boxes: Any, counters: Any, stop: Any) -> None:
-        block, begin, end = self.block, int(groups.starts[i]), int(groups.starts[i + 1])
-        n = slices(end - begin)
-        cuts = [begin + (end - begin) * k // n for k in range(n + 1)]
-        run([
-            (
-                count_pairs,
-                (block.raw, block.words, block.uv_per_bit, groups.order, cuts[k], cuts[k + 1], block.shift, part.place,
-                 part.segments, part.window, self.view.height, boxes, *(table[k] for table in counters), stop),
-            )
-            for k in range(n)
-        ])  # fmt: skip
-
-    def _paint(self, part: Run, boxes: Any, counters: Any, image: Image, minus: Image, stop: Any) -> None:
-        n = min(threads(), len(part.segments))
-        cuts = [len(part.segments) * i // n for i in range(n + 1)]
-        shared = np.zeros((n, self.view.height), np.int32)
-        run([
-            (
-                draw_segments,
-                (*counters, boxes, part.segments, part.tables, part.table_at, cuts[i], cuts[i + 1],
-                 bool(part.place[3]), self.view.height, image, minus, shared[i], stop),
-            )
-            for i in range(n)
-        ])  # fmt: skip
-        for i in range(n):
-            image[:, part.segments[cuts[i], 0]] += shared[i]
-            if len(minus):
-                minus[:, part.segments[cuts[i], 0]] -= shared[i]
 
     def _plan(self) -> list[Run]:
         view, block = self.view, self.block
         left, right = view.x_range
         window = np.concatenate([view.numbers, [0.0, 1.0, 0.0]])  # cuts of the outer segments, start of the channel
-        limit = max(1, TABLE_BYTES // threads() // (4 * view.height * view.height))
+        limit = max(1, TABLE_BYTES // threads() // (8 * view.height * view.height))
         runs = []
         for channel in range(block.n_channels):
             runs += [self._run(channel, part, window) for part in self._visible(channel, left, right, limit)]
         return runs
 
     def _visible(self, channel: int, left: float, right: float, limit: int) -> list[NDArray[np.int64]]:
-        """Return the left positions of the segments that meet the window, in runs of at most `limit`."""
+        """Return the left positions of the segments that meet the window, in even runs of at most `limit`."""
         first, last = self.block.reach
         x = np.arange(first, last) + channel * (self.block.n_samples + 1)
         seen = np.flatnonzero((x + 1 >= left) & (x <= right)) + first
-        return [seen[i : i + limit] for i in range(0, len(seen), limit)]
+        n = -(-len(seen) // limit)
+        n = min(-(-n // threads()) * threads(), len(seen))
+        return np.array_split(seen, n) if n else []
 
     def _run(self, channel: int, positions: NDArray[np.int64], window: NDArray[np.float64]) -> Run:
         view, n_samples = self.view, self.block.n_samples
@@ -182,3 +203,9 @@ class Canvas:
 @lru_cache(maxsize=16)
 def _table(length: int, height: int) -> NDArray[np.int32]:
     return step_table(length, height)
+
+
+def _cells(boxes: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the size of each segment's table: a line for each rise."""
+    sizes: NDArray[np.int32] = (boxes[N_A] + boxes[N_B] - 1) * boxes[ACROSS]
+    return sizes

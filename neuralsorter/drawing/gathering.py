@@ -13,12 +13,12 @@ FEW = 16  # events fetched at a time
 
 
 @kernel
-def touch(raw: Any, order: Any, begin: int, n: int) -> Any:
-    """Look at the rows of n events, and nothing else, so that memory fetches them all at once."""
-    seen, last = np.int64(0), raw.shape[1] - 1
+def touch(raw: Any, order: Any, begin: int, n: int, first: int, last: int) -> Any:
+    """Look at columns first to last of n events, and nothing else, so that memory fetches them all at once."""
+    seen, third = np.int64(0), (last - first) // 3
     for i in range(n):
         row = raw[order[begin + i]]
-        seen += np.int64(row[0] > 0) + np.int64(row[last // 3] > 0) + np.int64(row[2 * last // 3] > 0)
+        seen += np.int64(row[first] > 0) + np.int64(row[first + third] > 0) + np.int64(row[last - third] > 0)
         seen += np.int64(row[last] > 0)
     return seen
 
@@ -30,7 +30,8 @@ def gather(
     """Copy the samples of n events, and the one before, to `samples`, (n, n_segments + 2) in µV; NaN where none is."""
     base, n_samples, position, is_first = place[0], place[1], place[2], place[3]
     length = samples.shape[1]
-    seen = touch(raw, order, begin, n) if order.shape[0] else 0
+    first, last = base + max(position - 1, 0), base + min(position + length, n_samples) - 1
+    seen = touch(raw, order, begin, n, first, max(first, last)) if order.shape[0] and last >= first else 0
     for i in range(n):
         event = order[begin + i] if order.shape[0] else begin + i
         first = position - 1 - (shift[event] if shift.shape[0] else 0)
@@ -68,7 +69,7 @@ def turn_words(words: Any, order: Any, begin: int, n: int, first: int, turned: A
     for i in range(0, n, FEW):
         few = min(FEW, n - i)
         if order.shape[0]:
-            seen += touch(words, order, begin + i, few)
+            seen += touch(words, order, begin + i, few, first, first + turned.shape[0] - 1)
         for j in range(i, i + few):
             row = words[order[begin + j] if order.shape[0] else begin + j, first : first + turned.shape[0]]
             for w in range(row.shape[0]):

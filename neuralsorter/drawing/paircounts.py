@@ -1,8 +1,8 @@
 """Kernels that count waveforms between samples: how many go from row a to row b.
 
 All waveforms share their sample positions, so between two neighbouring samples a waveform is a pair of pixel rows
-(a, b), and pairs are few. The rows that occur on either side, known beforehand, are the segment's box. A batch of
-events is turned so that one segment at a time is counted: its table then stays in the fastest cache.
+(a, b), and pairs are few. A segment's table has a line of cells for each rise b - a, by a: pairs of one rise are drawn
+alike. The rows that occur on either side, known beforehand, are the segment's box.
 
 Segments that leave the window start or end on its edge. They are counted by edge, column and other row: `entering`
 (from an edge to a row), `leaving` (from a row to an edge) and `through` (from one edge to the other).
@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.drawing.gathering import FEW, gather_turned, turn_words, unpack
 from neuralsorter.kernel import kernel
 
 from .rasterlines import ABOVE, BELOW, MISSING, clip
 
-BATCH = 32_768  # events counted at a time
 BEGINS, LEAVES = 1, 2  # in `crossed`: some lines begin at the segment, some leave the window or may
-LOW_A, LOW_B, N_A, N_B, BASE = 0, 1, 2, 3, 4  # rows of `boxes`: lowest row, number of rows, place of the table
+LOW_A, LOW_B, N_A, N_B, BASE, ACROSS = 0, 1, 2, 3, 4, 5  # rows of `boxes`: lowest row, number of rows, table, its line
+BLOCK = 16  # cells drawn together; lines of a table are whole blocks
 
 
 @kernel
@@ -55,24 +54,44 @@ def encode(samples: Any, window: Any, rows: Any) -> Any:
 
 
 @kernel
-def locate(left: Any, right: Any, across: Any, to: Any, nowhere: Any, index: Any) -> None:
+def cut_rows(was: Any, now: Any, window: Any, top: Any, left: Any, right: Any) -> None:
+    """Write the rows where segments from `was` to `now`, µV, meet the window's sides, for ends inside the window."""
+    scale, offset, t0, t1 = window[6], window[7], window[8], window[9]
+    for i in range(left.shape[0]):
+        y0, dy = was[i], now[i] - was[i]
+        v0 = y0 + t0 * dy if t0 > 0 else np.float64(y0)
+        v1 = y0 + t1 * dy if t1 < 1 else np.float64(now[i])
+        left[i] = min(max(np.int32(v0 * scale + offset), np.int32(0)), top)
+        right[i] = min(max(np.int32(v1 * scale + offset), np.int32(0)), top)
+
+
+@kernel
+def locate(left: Any, right: Any, box: Any, nowhere: Any, index: Any) -> None:
     """Write in which cell each pair of rows is counted."""
+    across = box[ACROSS]
+    to = np.int32(box[BASE] - box[LOW_A] + (box[LOW_A] + box[N_A] - 1 - box[LOW_B]) * across)
     for i in range(index.shape[0]):
-        at = np.int32(np.int32(left[i] * across) + np.int32(right[i] + to))
+        a, b = np.int32(left[i]), np.int32(right[i])
+        at = np.int32(np.int32((b - a) * across) + np.int32(a + to))
         index[i] = min(np.uint32(at), nowhere)
 
 
 @kernel
-def mark(before: Any, left: Any, right: Any, cut: Any, nowhere: Any, index: Any, marked: Any) -> None:
+def cell(a: int, b: int, box: Any) -> int:
+    """Return the cell of one pair of rows."""
+    return box[BASE] + (b - a + box[LOW_A] + box[N_A] - 1 - box[LOW_B]) * box[ACROSS] + a - box[LOW_A]
+
+
+@kernel
+def mark(before: Any, left: Any, right: Any, nowhere: Any, index: Any, marked: Any) -> None:
     """Send segments with an end outside the window nowhere and mark those that need a closer look.
 
-    A segment is marked when it leaves the window, when the window's sides cut it, or when it begins a line because the
-    sample before it is missing.
+    A segment is marked when it leaves the window, or when it begins a line because the sample before it is missing.
     """
     for i in range(index.shape[0]):
         a, b = left[i], right[i]
         present = (a != MISSING) & (b != MISSING) & ((a != b) | (a >= 0))
-        leaves = (a < 0) | (b < 0) | (cut != 0)
+        leaves = (a < 0) | (b < 0)
         marked[i] = present & (leaves | (before[i] == MISSING))
         index[i] = nowhere if leaves else index[i]
 
@@ -108,8 +127,28 @@ def crossing(
 
 
 @kernel
-def count_marked(  # noqa: C901 - one kind of end after the other
-    s: int,
+def edge_column(a: Any, b: Any, y0: Any, y1: Any, x: float, window: NDArray[np.float64]) -> int:
+    """Return the column, -1 if it takes a closer look, where a segment with one end outside meets the edge.
+
+    a, b: rows of its ends, y0, y1 at x and x + 1. The arithmetic is that of `clip`.
+    """
+    low, high, dy = window[2], window[3], y1 - y0
+    down, up = np.float64(-dy), np.float64(dy)
+    under, over = y0 - low, high - y0
+    if a < 0:
+        p, q, other_p, other_q = (down, under, up, over) if a == BELOW else (up, over, down, under)
+        if not (p < 0 and q < 0 and other_q >= other_p):
+            return -1
+    else:
+        p, q, other_p, other_q = (down, under, up, over) if b == BELOW else (up, over, down, under)
+        if not (p > 0 and q < p and other_q >= 0):
+            return -1
+    ratio = q / p
+    return int((x + ratio) * window[4] + window[5]) if 0 < ratio < 1 else -1
+
+
+@kernel
+def count_marked(  # noqa: C901, PLR0912 - one kind of end after the other
     x: float,
     before: Any,
     left: Any,
@@ -118,124 +157,58 @@ def count_marked(  # noqa: C901 - one kind of end after the other
     now: Any,
     marked: Any,
     window: NDArray[np.float64],
-    segments: NDArray[np.int64],
-    height: int,
-    cut_pairs: Any,
+    segment: NDArray[np.int64],
+    box: Any,
+    top: int,
     entering: Any,
     leaving: Any,
     through: Any,
     starts: Any,
-    crossed: Any,
-) -> None:
-    """Count the marked events of segment s, which go from (x, was) to (x + 1, now) and from row left to row right."""
-    segment, top = segments[s], height - 1
-    run, cut = segment[1], segment[2]
+    index: Any,
+) -> int:
+    """Count the marked events of a segment, which go from (x, was) to (x + 1, now) and from row left to row right.
+
+    What only the window's sides cut is written to `index`. Returns what occurred, as in `crossed`.
+    """
+    run, cut, occurred = segment[1], segment[2], 0
     for i in range(left.shape[0]):
         if not marked[i]:
             continue
         begins = before[i] == MISSING and (cut & 1) == 0
-        r0, r1 = left[i], right[i]
-        if r0 >= 0 and r1 >= 0 and cut == 0:
-            if run > 0 or r0 != r1:
-                crossed[s] |= BEGINS
-                starts[s, r0] += 1
+        a, b = left[i], right[i]
+        if a >= 0 and b >= 0:
+            if begins and (run > 0 or a != b or cut != 0):
+                occurred |= BEGINS
+                starts[a] += 1
             continue
+        if cut == 0 and (a >= 0 or b >= 0):
+            column = edge_column(a, b, was[i], now[i], x, window)
+            if column >= 0:
+                occurred |= LEAVES | BEGINS
+                c = min(max(min(column, segment[3] - 1) - segment[0], 0), run)
+                if a < 0:
+                    entering[0 if a == BELOW else 1, c, b] += 1
+                    continue
+                leaving[0 if b == BELOW else 1, c, a] += 1
+                if begins:
+                    starts[a] += 1
+                continue
         visible, enters, leaves, c0, r0, c1, r1 = crossing(x, was[i], now[i], window, segment, top)
         if not visible:
             continue
-        crossed[s] |= LEAVES | BEGINS
+        occurred |= LEAVES | BEGINS
         if cut == 0:  # rounding must not lose an end that is outside
-            enters, leaves = enters or left[i] < 0, leaves or right[i] < 0
+            enters, leaves = enters or a < 0, leaves or b < 0
         if enters:
             side = 0 if r0 == 0 else 1
             if leaves:
-                through[s, side, c0, c1] += 1
+                through[side, c0, c1] += 1
             else:
-                entering[s, side, c0, r1] += 1
+                entering[side, c0, r1] += 1
         elif leaves:
-            leaving[s, 0 if r1 == 0 else 1, c1, r0] += 1
-        else:  # only the window's side cuts it
-            cut_pairs[0 if cut & 1 else 1, r0, r1] += 1
-        if begins and not enters:
-            starts[s, r0] += 1
-
-
-@kernel
-def count_pairs(
-    raw: Any,
-    words: NDArray[np.int64],
-    scale_uv: Any,
-    order: NDArray[np.int32],
-    begin: int,
-    end: int,
-    shift: NDArray[np.int16],
-    place: NDArray[np.int64],
-    segments: NDArray[np.int64],
-    window: NDArray[np.float64],
-    height: int,
-    boxes: NDArray[np.int32],
-    pairs: Any,
-    cut_pairs: Any,
-    entering: Any,
-    leaving: Any,
-    through: Any,
-    starts: Any,
-    crossed: Any,
-    stop: NDArray[np.int64],
-) -> int:
-    """Count events `order[begin:end]` (events begin to end if `order` is empty) on a run of neighbouring segments.
-
-    raw (n, n_flat) int16 or float32, words: the same as int64, (0, 0) if the columns do not fill them; place: flat
-    column of the channel's first sample, samples of the channel, first position (a sample number) of the run, whether
-    the first segment is the line's first; segments (n, 4): first column, columns to the last, 1 and 2 for left and
-    right ends cut by the window's sides, picture width; window: left, right, low, high, x and y scale and offset, cut
-    of the left and right end, x of position 0; pairs: one cell more than the boxes need, for pairs not counted there.
-    """
-    n, top, nowhere, position = segments.shape[0], np.int32(height - 1), np.uint32(pairs.shape[0] - 1), place[2]
-    per_word = raw.shape[1] // max(words.shape[1], 1)
-    packed = words.shape[0] > 0 and shift.shape[0] == 0 and position + n < place[1] and position >= 1 - place[3]
-    column = place[0] + max(position - 1, 0)
-    first = column // per_word
-    n_words = (place[0] + position + n) // per_word + 1 - first if packed else 0
-    turned_words = np.empty((n_words, BATCH + FEW), np.int64)
-    turned = np.empty((0 if packed else n + 2, BATCH + FEW), np.float32)
-    gathered, bits = np.empty((FEW, n + 2), np.float32), np.empty((3, BATCH), np.int32)
-    rows, index, marked = np.empty((3, BATCH), np.int32), np.empty(BATCH, np.uint32), np.empty(BATCH, np.bool_)
-    samples = bits.view(np.float32)
-    state = np.zeros((2, 3), np.int32)  # of the rows held: some outside the window, some missing
-    to, seen = boxes[BASE] - boxes[LOW_A] * boxes[N_B] - boxes[LOW_B], 0
-    for start in range(begin, end, BATCH):
-        m = min(BATCH, end - start)
-        if packed:
-            seen += turn_words(words, order, start, m, first, turned_words)
+            leaving[0 if r1 == 0 else 1, c1, r0] += 1
         else:
-            seen += gather_turned(raw, scale_uv, order, start, m, shift, place, turned, gathered)
-        found = index[:m]
-        for k in range(n + 2):
-            here, last, s = k % 3, (k - 1) % 3, k - 2
-            now, right = samples[here, :m], rows[here, :m]
-            if packed:
-                at = place[0] + max(position - 1 + k, 0)
-                unpack(turned_words[at // per_word - first], at % per_word, per_word, scale_uv, bits[here, :m], now)
-            else:
-                now[:] = turned[k, :m]
-            state[0, here] = quantise(now, window, top, right)
-            state[1, here] = encode(now, window, right) if state[0, here] else 0
-            if s < 0:
-                continue
-            if stop[0] != 0:
-                return seen
-            left, before, cut = rows[last, :m], rows[(k - 2) % 3, :m], segments[s, 2]
-            locate(left, right, boxes[N_B, s], np.int32(to[s]), nowhere, found)
-            closer = cut != 0 or state[0, here] or state[0, last] or state[1, (k - 2) % 3]
-            if closer:
-                mark(before, left, right, cut, nowhere, found, marked[:m])
-            tabulate(found, pairs)
-            if closer:
-                x = np.float64(position + s) + window[10]
-                was = samples[last]
-                count_marked(
-                    s, x, before, left, right, was, now, marked, window, segments, height, cut_pairs, entering,
-                    leaving, through, starts, crossed,
-                )  # fmt: skip
-    return seen
+            index[i] = cell(r0, r1, box)
+        if begins and not enters:
+            starts[r0] += 1
+    return occurred

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,8 @@ from .block import Groups, View, Window, as_block, check_view
 from .canvas import Canvas, Image
 from .grouping import as_units
 from .scanning import furthest
+
+REMEMBERED = 4  # states before this one whose images are kept, for undo and redo
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,7 @@ class Picture:
         self._canvas: Canvas | None = None
         self._images: dict[int, Image] = {}
         self._groups: Groups | None = None
+        self._past: deque[tuple[NDArray[np.int32], dict[int, Image]]] = deque(maxlen=REMEMBERED)
         self._lock = threading.Lock()  # guards the flag of what runs
         self._stop = np.zeros(1, np.int64)
 
@@ -103,10 +107,11 @@ class Picture:
         if images is None:
             return False
         self._canvas, self._images = canvas, images
+        self._past.clear()
         return True
 
     def reassign(self, rows: ArrayLike, before: ArrayLike, after: ArrayLike) -> set[int]:
-        """Move waveforms between units; return the units whose image changed.
+        """Move waveforms between units; return the units whose image changed. What was so lately is not drawn again.
 
         Parameters
         ----------
@@ -127,14 +132,28 @@ class Picture:
             raise DataError(f"row {row} is in unit {self._unit[row]} of this picture, not in {old[wrong[0]]} as told.")
         moved = old != new
         index, old, new = index[moved], old[moved], new[moved]
+        if not len(index):
+            return set()
+        before_it = self._unit.copy()
         self._unit[index] = new
         self._groups = None
-        if not len(index) or self._canvas is None:
+        if self._canvas is None:
             return set()
+        touched = {int(u) for u in (*np.unique(old), *np.unique(new))}
+        known = next((images for unit, images in self._past if np.array_equal(unit, self._unit)), None)
+        self._past.append((before_it, self._images))
+        self._images = self._moved(index, old, new, touched) if known is None else known
+        return touched
+
+    def _moved(
+        self, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32], touched: set[int]
+    ) -> dict[int, Image]:
+        """Return the images after a move, which `unit` has made already; draws what moved and nothing else."""
+        if self._canvas is None:
+            return {}
         moves = old.astype(np.int64) << 32 | new.astype(np.int64)
         _, codes = np.unique(moves, return_inverse=True)
         groups = self._block.group(codes.astype(np.int32), index.astype(np.int32))
-        touched = {int(u) for u in np.unique(np.concatenate([old, new]))}
         shape = self._canvas.view.height, self._canvas.view.width
         images = self._images | {
             u: self._images[u].copy() if u in self._images else np.zeros(shape, np.int32) for u in touched
@@ -144,8 +163,7 @@ class Picture:
         for unit in touched:
             if not images[unit].any() and not (self._unit == unit).any():
                 del images[unit]
-        self._images = images
-        return touched
+        return images
 
     def count(self, rows: ArrayLike) -> Image | None:
         """Return one image, (height, width), of the waveforms at `rows` (positions or a mask); None when cancelled."""
