@@ -148,7 +148,7 @@ def _one_unit(workspace: Workspace) -> tuple[Project, int, int]:
 
 
 def _tool(name: str) -> Callable[[Workspace, Waveforms], None]:
-    return lambda _, waveforms: waveforms.screen.activate(name)
+    return lambda _, waveforms: waveforms.param.update(tool=name)
 
 
 _TABLE = (
@@ -188,6 +188,9 @@ _TABLE = (
     Action("reset view", "Show the whole window again", lambda _, waveforms: waveforms.reset_view()),
     Action("lasso", "Dragging draws a lasso", _tool("lasso")),
     Action("box", "Dragging draws a box", _tool("box")),
+    Action("line", "Dragging draws a line: what crosses it", _tool("line")),
+    Action("band", "Dragging up or down takes the amplitudes at that time", _tool("band")),
+    Action("next mode", "A region replaces, adds to, takes from, or meets the selection", lambda _, w: w.next_mode()),
     Action("pan", "Dragging moves the picture", _tool("pan")),
     Action("noise on or off", "Show or hide noise", lambda _, waveforms: waveforms.toggle_noise()),
     Action("next shading", "Change how counts become colours", lambda _, waveforms: waveforms.next_shading()),

@@ -22,7 +22,7 @@ from neuralsorter.storage.scope import ALL, SPIKES
 
 from .evidence import Summary, summarise
 from .screen import View
-from .shading import shade
+from .shading import unselected, with_selected
 
 PATIENCE_S = 0.15  # an exact picture that takes longer is announced by a random part of it
 PREVIEW_SHARE, PREVIEW_FROM = 0.02, 50_000
@@ -92,6 +92,7 @@ class Painter:
         self._drawn_window: Window | None = None
         self._seconds_per_event = 0.0
         self._summary_due = False
+        self._below: tuple[tuple[Any, ...], dict[int, Image], NDArray[np.float32]] | None = None
         threading.Thread(target=self._run, name="painter", daemon=True).start()
 
     def paint(self, scene: Scene) -> None:
@@ -123,7 +124,7 @@ class Painter:
                 while not (self._closed or self._asked or self._wanted is not None):
                     self._wake.wait()
                 if self._closed:
-                    self._picture = self._scene = None
+                    self._picture = self._scene = self._below = None
                     return
                 task = self._asked.popleft() if self._asked and self._scene is not None else None
                 scene = None
@@ -152,7 +153,7 @@ class Painter:
                 return  # another window is wanted by now
             self._drawn_window = window
             self._seconds_per_event = (time.perf_counter() - started) / max(len(picture), 1)
-        chosen = picture.count(np.searchsorted(scene.rows, scene.selected)) if len(scene.selected) else None
+        chosen = picture.count(_places(scene.rows, scene.selected)) if len(scene.selected) else None
         self._scene = scene
         self._emit(scene, picture.images, chosen, exact=True)
         if self._summary_due and self._wanted is None:
@@ -179,13 +180,21 @@ class Painter:
 
     def _emit(self, scene: Scene, images: Mapping[int, Image], chosen: Image | None, *, exact: bool) -> None:
         shown = {unit: image for unit, image in images.items() if unit in scene.visible}
-        shape = scene.view.height, scene.view.width
         heat = scene.shading == "heat"
         mode = "equalised" if heat else scene.shading
-        rgba = shade(shown, shape, mode=mode, dark=scene.dark, selected=chosen, heat=heat)
-        counts = np.isin(scene.unit, list(scene.visible)).sum()
-        drawn = int(counts) if exact else round(int(counts) * PREVIEW_SHARE)
-        self._on_picture(Painted(scene, rgba, exact, drawn))
+        below = self._without_selection(shown, (scene.view.height, scene.view.width), mode=mode, dark=scene.dark,
+                                        heat=heat)  # fmt: skip
+        rgba = with_selected(below, chosen, mode=mode, dark=scene.dark)
+        counts = np.bincount(scene.unit, minlength=1)
+        n = sum(int(counts[unit]) for unit in scene.visible if unit < len(counts))
+        self._on_picture(Painted(scene, rgba, exact, n if exact else round(n * PREVIEW_SHARE)))
+
+    def _without_selection(self, shown: dict[int, Image], shape: tuple[int, int], **how: Any) -> NDArray[np.float32]:
+        """Return the shaded units, from before if the images are the same: a selection changes nothing below it."""
+        key = shape, *how.values(), *((unit, id(image)) for unit, image in shown.items())
+        if self._below is None or self._below[0] != key:
+            self._below = key, shown, unselected(shown, shape, **how)  # the images held: their ids stay theirs
+        return self._below[2]
 
     def _how(self) -> dict[str, Any]:
         scene, window = self._scene, self._drawn_window
@@ -208,3 +217,10 @@ class Painter:
             among=np.isin(scene.unit, list(scene.visible)),
         )  # fmt: skip
         return scene.rows[hit]
+
+
+def _places(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where `some` are in sorted rows."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return some - rows[0]
+    return np.searchsorted(rows, some)

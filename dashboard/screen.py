@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,14 @@ from bokeh.plotting import figure
 from numpy.typing import NDArray
 
 Range = tuple[float, float]
+MAKERS: dict[str, Callable[..., Any]] = {
+    "lasso": partial(LassoSelectTool, continuous=False),
+    "box": partial(BoxSelectTool, continuous=False),
+    "line": partial(LassoSelectTool, continuous=False),
+    "band": partial(BoxSelectTool, continuous=False, dimensions="height"),
+    "pan": PanTool,
+}
+TOOLS = tuple(MAKERS)
 
 
 @dataclass(frozen=True)
@@ -44,11 +53,15 @@ class Screen:
     on_view : callable
         Called without arguments when the visible part or the size has changed.
     on_region : callable
-        Called with a polygon (n, 2) in ms and µV and the mode "replace", "add" or "subtract".
+        Called with a polygon (n, 2) in ms and µV and what to do with the selection so far.
     on_reset : callable
         Called without arguments on a double click or the reset tool.
     name, x_label, y_label : str
         Of the figure and its axes.
+    tools : sequence of str
+        What dragging can do, of TOOLS; the first is what it does at first.
+    in_toolbar : bool
+        Whether the tools are in the figure's toolbar; if not, `activate` chooses among them.
 
     """
 
@@ -61,19 +74,24 @@ class Screen:
         name: str = "waveforms",
         x_label: str = "ms from the threshold crossing",
         y_label: str = "µV",
+        tools: Sequence[str] = ("lasso", "box", "pan"),
+        in_toolbar: bool = True,
     ) -> None:
         self._on_view, self._on_region, self._on_reset = on_view, on_region, on_reset
         self._modifiers: dict[str, bool] = {}
         self._setting = False
-        self._lasso, self._box = LassoSelectTool(continuous=False), BoxSelectTool(continuous=False)
-        self._pan, self._wheel = PanTool(), WheelZoomTool()
+        self._start_ms = 0.0
+        self._wheel = WheelZoomTool()
+        self._tools = {tool: MAKERS[tool](visible=in_toolbar) for tool in tools}
+        self._tool = tools[0]
+        self.mode = "replace"  # what a region does with the selection where no key says so
         self.figure = figure(
             x_range=Range1d(-1, 2),
             y_range=Range1d(-100, 100),
             x_axis_label=x_label,
             y_axis_label=y_label,
-            tools=[self._lasso, self._box, self._pan, self._wheel, ResetTool(), SaveTool()],
-            active_drag=self._lasso,
+            tools=[*self._tools.values(), self._wheel, ResetTool(), SaveTool()],
+            active_drag=self._tools[self._tool],
             active_scroll=self._wheel,
             toolbar_location="above",
             sizing_mode="stretch_both",
@@ -102,7 +120,7 @@ class Screen:
 
     def _listen(self) -> None:
         figure = self.figure
-        figure.on_event(PanStart, lambda event: self._modifiers.update(event.modifiers or {}))
+        figure.on_event(PanStart, self._dragged)
         figure.on_event(SelectionGeometry, self._selected)
         figure.on_event(DoubleTap, lambda _: self._on_reset())
         figure.on_event("reset", lambda _: self._on_reset())
@@ -113,12 +131,16 @@ class Screen:
     def _resized(self, _attr: str, _old: Any, _new: Any) -> None:
         self._on_view()
 
+    def _dragged(self, event: PanStart) -> None:
+        self._modifiers = dict(event.modifiers or {})
+        self._start_ms = float(event.x or 0.0)
+
     def _selected(self, event: SelectionGeometry) -> None:
         if not event.final:
             return
-        polygon = polygon_of(event.geometry)
+        polygon = region_of(self._tool, event.geometry, self._start_ms)
         if len(polygon) >= 2:
-            self._on_region(polygon, mode_of(self._modifiers))
+            self._on_region(polygon, mode_of(self._modifiers) or self.mode)
 
     def view(self, pixel_ratio: float = 1.0) -> View | None:
         """Return what is on screen in device pixels, None before the browser has said how large it is."""
@@ -158,8 +180,9 @@ class Screen:
         )
 
     def activate(self, tool: str) -> None:
-        """Choose what dragging does: "lasso", "box" or "pan"."""
-        self.figure.toolbar.active_drag = {"lasso": self._lasso, "box": self._box, "pan": self._pan}[tool]
+        """Choose what dragging does: one of TOOLS."""
+        self._tool = tool
+        self.figure.toolbar.active_drag = self._tools[tool]
 
 
 def polygon_of(geometry: dict[str, Any]) -> NDArray[np.float64]:
@@ -172,8 +195,24 @@ def polygon_of(geometry: dict[str, Any]) -> NDArray[np.float64]:
     return np.zeros((0, 2))
 
 
+def region_of(tool: str, geometry: dict[str, Any], start_ms: float) -> NDArray[np.float64]:
+    """Return the region (n, 2) that a drag means: a line joins its ends, a band is upright where the drag began.
+
+    A drag that began before the browser heard of another tool means what that tool drew: a lasso or a box.
+    """
+    polygon, kind = polygon_of(geometry), geometry.get("type")
+    if tool == "line" and kind == "poly":
+        return polygon[[0, -1]] if len(polygon) > 1 else polygon
+    if tool == "band" and kind == "rect":
+        return np.array([[start_ms, polygon[:, 1].min()], [start_ms, polygon[:, 1].max()]])
+    return polygon
+
+
 def mode_of(modifiers: dict[str, bool]) -> str:
-    """Return what a selection does with the one before: shift adds, ctrl+shift subtracts."""
+    """Return what a selection does with the one before: shift adds, ctrl+shift takes away, ctrl keeps what is in both.
+
+    Without a key it is "".
+    """
     if modifiers.get("shift"):
         return "subtract" if modifiers.get("ctrl") else "add"
-    return "replace"
+    return "intersect" if modifiers.get("ctrl") else ""

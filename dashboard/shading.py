@@ -1,4 +1,4 @@
-"""Counts to colours: units mixed by their count, opacity by Datashader's equalisation, what is selected on top."""
+"""Counts to colours: units mixed by their count, opacity equalised as Datashader does it, what is selected on top."""
 
 from __future__ import annotations
 
@@ -56,6 +56,13 @@ def shade(
     """
     if mode not in SHADINGS:
         raise ValueError(f"mode must be one of {', '.join(SHADINGS)}. Got {mode!r}.")
+    return with_selected(unselected(images, shape, mode=mode, dark=dark, heat=heat), selected, mode=mode, dark=dark)
+
+
+def unselected(
+    images: Mapping[int, NDArray[Any]], shape: tuple[int, int], *, mode: str, dark: bool, heat: bool
+) -> NDArray[np.float32]:
+    """Return what `shade` makes of the units, (height, width, 4): colours to 255, opacity to 1."""
     total, colours = np.zeros(shape, np.int64), np.zeros((*shape, 3), np.float32)
     for unit, image in images.items():
         if unit != NOISE:
@@ -69,12 +76,20 @@ def shade(
     if NOISE in images:
         cover(rgba, _opacity(images[NOISE], mode, FAINTEST_NOISE, DENSEST_NOISE), _rgb(unit_colour(NOISE, dark=dark)))
     cover(rgba, opacity, colours)
+    return rgba
+
+
+def with_selected(
+    below: NDArray[np.float32], selected: NDArray[Any] | None, *, mode: str, dark: bool
+) -> NDArray[np.uint8]:
+    """Return what `shade` returns, from what `unselected` returned; that stays as it is."""
+    rgba = below.copy()
     if selected is not None:
         ink = _opacity(selected, mode, FAINTEST_SELECTED, 1.0)
         rgba[..., 3] *= np.float32(BEHIND if ink.any() else 1.0)
         cover(rgba, ink, np.full(3, 255 if dark else 0, np.float32))
     rgba[..., 3] *= 255
-    return np.rint(rgba).astype(np.uint8)
+    return np.rint(rgba, out=rgba).astype(np.uint8)
 
 
 def _opacity(counts: NDArray[Any], mode: str, faintest: float, densest: float) -> NDArray[np.float32]:
@@ -86,12 +101,17 @@ def _opacity(counts: NDArray[Any], mode: str, faintest: float, densest: float) -
     if mode != "linear":
         values = np.log(np.maximum(values, 1))
     if mode == "equalised":
-        from datashader.transfer_functions import eq_hist  # drags in dask: not before the first picture
-
-        values = eq_hist((values * LEVELS).astype(np.int32), ~some)[0]
-    low, high = float(values[some].min()), float(values[some].max())
-    share = (values - low) / (high - low) if high > low else np.ones(some.shape)
+        values = _equalised((values * LEVELS).astype(np.int32), some)
+    low, high = float(values.min(where=some, initial=np.inf)), float(values.max(where=some, initial=0))
+    share = (values - np.float32(low)) / np.float32(high - low) if high > low else np.ones(some.shape, np.float32)
     return np.where(some, faintest + (densest - faintest) * share, 0).astype(np.float32)
+
+
+def _equalised(levels: NDArray[np.int32], some: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the share of the pixels with `some` up to each level: Datashader's `eq_hist`, without sorting."""
+    pixels = np.bincount(levels.ravel())
+    pixels[0] -= some.size - np.count_nonzero(some)
+    return (np.cumsum(pixels) / pixels.sum()).astype(np.float32)[levels]
 
 
 def _heat(opacity: NDArray[np.float32], *, dark: bool) -> NDArray[np.float32]:

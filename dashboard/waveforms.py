@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 import param
 from numpy.typing import NDArray
 
+from neuralsorter.focus import MODES
 from neuralsorter.loading import readable
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
@@ -18,7 +19,7 @@ from neuralsorter.spikes import NOISE
 from .evidence import Evidence, Summary
 from .jobs import on_page
 from .painter import Painted, Painter, Scene
-from .screen import Screen
+from .screen import TOOLS, Screen
 from .workspace import Workspace
 
 SHADINGS = ("equalised", "log", "linear", "heat")
@@ -40,11 +41,13 @@ class Waveforms(pn.viewable.Viewer):
 
     shading: Any = param.Selector(default=SHADINGS[0], objects=list(SHADINGS), doc="How counts become colours.")
     alignment: Any = param.Selector(default=ALIGNMENTS[0], objects=list(ALIGNMENTS), doc="Where waveforms are aligned.")
+    tool: Any = param.Selector(default=TOOLS[0], objects=list(TOOLS), doc="What dragging does.")
+    mode: Any = param.Selector(default=MODES[0], objects=list(MODES), doc="What a region does with the selection.")
 
     def __init__(self, workspace: Workspace, evidence: Evidence, **params: Any) -> None:
         super().__init__(**params)
         self.workspace, self.evidence = workspace, evidence
-        self.screen = Screen(self.refresh, self.select, self.reset_view)
+        self.screen = Screen(self.refresh, self.select, self.reset_view, tools=TOOLS, in_toolbar=False)
         self._document = pn.state.curdoc
         self.painter = Painter(self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere)
         self._last: Painted | None = None
@@ -69,14 +72,23 @@ class Waveforms(pn.viewable.Viewer):
         workspace.param.watch(lambda event: self._region_changed(event.new), "region")
         self.param.watch(lambda *_: self.refresh(), "shading")
         self.param.watch(lambda *_: self.reset_view(), "alignment")
+        self.param.watch(lambda event: self.screen.activate(event.new), "tool")
+        self.param.watch(lambda event: setattr(self.screen, "mode", event.new), "mode")
 
     def __panel__(self) -> Any:
         return self._pane
 
     def _toolbar(self) -> pmui.Row:
         small = {"size": "small", "margin": (10, 4, 4, 4)}
-        align = pmui.Select.from_param(self.param.alignment, label="Align at (G)", width=130, **small)
-        shade = pmui.Select.from_param(self.param.shading, label="Shading (X)", width=130, **small)
+        choices = [
+            pmui.Select.from_param(self.param[name], label=label, width=width, **small)
+            for name, label, width in (
+                ("tool", "Drag (Q, B, P)", 105),
+                ("mode", "Region (Shift+M)", 115),
+                ("alignment", "Align at (G)", 105),
+                ("shading", "Shading (X)", 110),
+            )
+        ]
         buttons = [
             pmui.Button(label=label, description=tip, variant="outlined", on_click=call, size="small", margin=(10, 2))
             for label, tip, call in (
@@ -87,7 +99,7 @@ class Waveforms(pn.viewable.Viewer):
                 ("Reset view", "Show the whole window (R or double click)", lambda _: self.reset_view()),
             )
         ]
-        return pmui.Row(align, shade, *buttons, margin=(4, 4, 0, 4))
+        return pmui.Row(*choices, *buttons, margin=(4, 4, 0, 4))
 
     def _opened(self) -> None:
         focus, project = self.workspace.focus, self.workspace.project
@@ -188,6 +200,10 @@ class Waveforms(pn.viewable.Viewer):
         focus = self.workspace.focus
         if focus is not None:
             focus.param.update(hidden=focus.hidden ^ {NOISE})
+
+    def next_mode(self) -> None:
+        """Go to the next thing that a region does with the selection."""
+        self.mode = MODES[(MODES.index(self.mode) + 1) % len(MODES)]
 
     def next_shading(self) -> None:
         """Go to the next way of shading."""

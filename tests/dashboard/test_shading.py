@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from datashader.transfer_functions import eq_hist
 from numpy.typing import NDArray
 
 from dashboard import shading
@@ -54,6 +55,15 @@ def test_equalised_gives_every_opacity_as_many_pixels() -> None:
     opacity = shading.shade({1: image}, SHAPE)[..., 3]
     share = np.histogram(opacity, bins=4, range=(255 * shading.FAINTEST, 255))[0] / opacity.size
     assert np.allclose(share, 0.25, atol=0.03)
+
+
+def test_equalised_opacity_is_that_of_datashader() -> None:
+    image = np.random.default_rng(0).integers(0, 2_000, SHAPE)
+    opacity = shading.shade({1: image}, SHAPE)[..., 3] / 255
+    share = eq_hist((np.log(np.maximum(image, 1).astype(np.float32)) * shading.LEVELS).astype(np.int32), image == 0)[0]
+    low = np.nanmin(share)
+    wanted = shading.FAINTEST + (1 - shading.FAINTEST) * (share - low) / (1 - low)
+    assert np.allclose(opacity, np.where(image > 0, wanted, 0), atol=1 / 255)
 
 
 def test_units_mix_by_their_counts() -> None:
