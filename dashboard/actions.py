@@ -148,7 +148,7 @@ def _one_unit(workspace: Workspace) -> tuple[Project, int, int]:
 
 
 def _tool(name: str) -> Callable[[Workspace, Waveforms], None]:
-    return lambda _, waveforms: waveforms.param.update(tool=name)
+    return lambda _, waveforms: setattr(waveforms, "tool", name)
 
 
 _TABLE = (

@@ -8,9 +8,10 @@ from .actions import ACTIONS
 from .shortcuts import KEYS, spoken
 
 GESTURES = """
-**Select** — draw a lasso (Q), a box (B), a line (Shift+Q) or, dragging up or down, a band of amplitudes at one time (Shift+B) on
-the main screen: every waveform whose drawn line meets it is selected, of all that are drawn. Hold Shift to add,
-Ctrl+Shift to take away, Ctrl to keep what is in both, or choose that with Shift+M. A selects all, I inverts, Esc clears.
+**Select** — draw a lasso (Q), a box (B), a line (Shift+Q) or, dragging up or down, a band of amplitudes at one time
+(Shift+B) on the main screen: every waveform whose drawn line meets it is selected, of all that are drawn. Hold Shift
+to add, Ctrl+Shift to take away, Ctrl to keep what is in both, or choose that with Shift+M. A selects all, I inverts,
+Esc clears.
 
 **Move around** — wheel zooms, P lets dragging move the picture, a double click or R shows everything again.
 

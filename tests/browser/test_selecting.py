@@ -23,7 +23,8 @@ def steps(path: Path) -> ns.Spikes:
     waves[:, :2] += np.linspace(-50, 50, len(waves))[:, None]
     n = len(waves)
     spikes = ns.Spikes(
-        raw=waves, times_s=np.arange(n) * 0.01, channel=np.ones(n, np.int32), sampling_rate=RATE, pre_samples=PRE,
+        raw=waves, times_s=np.arange(n, dtype=np.float64), channel=np.ones(n, np.int32),
+        sampling_rate=RATE, pre_samples=PRE,
         unit=np.repeat(np.arange(1, 5), 30).astype(np.int32), experiment=np.zeros(n, np.int32),
     )  # fmt: skip
     ns.save(spikes, path)
