@@ -110,7 +110,9 @@ class Finder:
                 among=among,
                 view=self._view(lasso["view"]),
             )
-            chosen = {"replace": hit, "add": chosen | hit, "subtract": chosen & ~hit}[lasso["mode"]]
+            chosen = {"replace": hit, "add": chosen | hit, "subtract": chosen & ~hit, "intersect": chosen & hit}[
+                lasso["mode"]
+            ]
         return rows[chosen], why
 
     def _among(
