@@ -22,6 +22,7 @@ class Judge(pn.viewable.Viewer):
         super().__init__(**params)
         self.workspace = workspace
         self.views = {kind.title: kind(workspace) for kind in VIEWS}
+        self._places: dict[str, pmui.Column] = {}
         self.tabs = ViewBar(self._clicked, names=list(self.views), margin=0)
         self.times = pmui.RangeSlider(
             label="Times (s)", start=0.0, end=1.0, value=(0.0, 1.0), step=0.1, width=230, size="small",
@@ -71,7 +72,13 @@ class Judge(pn.viewable.Viewer):
         for name, view in self.views.items():
             if name != title:
                 view.active = False
+        # A view joins the page when it is first opened and then stays: to take a figure away while something on it
+        # is still on its way to the browser is an error there.
+        if title and title not in self._places:
+            self._places[title] = pmui.Column(self.views[title], sizing_mode="stretch_both", margin=0, visible=False)
+            self.place.append(self._places[title])
+        for name, place in self._places.items():
+            place.visible = name == title
         self.place.visible = bool(title)
-        self.place.objects = [self.views[title]] if title else []
         if title:
             self.views[title].active = True

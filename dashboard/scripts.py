@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
+import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.document import Document
+from numpy.typing import NDArray
 
 from neuralsorter.errors import PluginError, ProjectError
 from neuralsorter.scripting import scripts
@@ -16,6 +18,7 @@ from neuralsorter.scripting.scripts import Parameter, Script
 
 from .jobs import Jobs, Report
 from .people import may_run_own_scripts
+from .results import Pinned, Result
 from .workspace import Workspace, attempt
 
 TIME_LIMIT_S = 60.0
@@ -31,8 +34,8 @@ class Scripts(pn.viewable.Viewer):
         self.jobs = Jobs()
         self.runner = ScriptRunner()
         self._scripts: dict[str, Script] = {}
-        self._proposal: Any = None
-        self.choice = pmui.Select(label="Script", options=[], size="small", width=300)
+        self._last: tuple[ScriptResult, str, NDArray[np.int64], NDArray[np.int32]] | None = None
+        self.choice = pmui.Select(label="Script", options=[], size="small", width=300, searchable=True)
         self.run_button = pmui.Button(
             label="Run", color="primary", size="small", margin=(14, 4), on_click=lambda _: self.run()
         )
@@ -53,7 +56,17 @@ class Scripts(pn.viewable.Viewer):
             pmui.Row(self.choice, self.run_button, self.stop, self.keep),
             self.about, self.parameters, self.editor, sizing_mode="stretch_width",
         )  # fmt: skip
-        right = pmui.Column(self.result, self.apply, self.printed, sizing_mode="stretch_width")
+        self.pin = pmui.Button(
+            label="Pin",
+            size="small",
+            variant="outlined",
+            visible=False,
+            on_click=lambda _: self.keep_result(),
+            description="Keep this result below while other scripts run",
+        )
+        self.pinned = Pinned()
+        right = pmui.Column(self.result, pmui.Row(self.apply, self.pin, margin=0), self.printed, self.pinned,
+                            sizing_mode="stretch_width")  # fmt: skip
         self._pane = pmui.Row(left, right, sizing_mode="stretch_width")
         self.editor.readonly = not may_run_own_scripts()
         self.keep.visible = may_run_own_scripts()
@@ -105,30 +118,38 @@ class Scripts(pn.viewable.Viewer):
             shown = self.workspace.shown_spikes()
             values = self._values(script)
         except ProjectError as error:
-            self._show(ScriptResult("none", error=str(error)))
+            self._failed(str(error))
             return
+        rows = np.asarray(self.workspace.focus.shown if self.workspace.focus is not None else (), np.int64)
 
         def work(_: Report, cancel: threading.Event) -> ScriptResult:
             return self.runner.run(source, name, shown, values, timeout_s=TIME_LIMIT_S, cancel=cancel)
 
-        self._rows = self.workspace.focus.shown if self.workspace.focus is not None else None
         self.result.loading = True
-        started = self.jobs.start(f"Running {name}", work, self._show, self._failed)
+        show = partial(self._show, name=name, rows=rows, before=shown.unit)
+        started = self.jobs.start(f"Running {name}", work, show, self._failed)
         if not started:
             self.result.loading = False
 
     def _failed(self, sentence: str) -> None:
-        self._show(ScriptResult("none", error=sentence))
+        none = np.zeros(0, np.int64)
+        self._show(ScriptResult("none", error=sentence), "script", none, none.astype(np.int32))
 
-    def _show(self, result: ScriptResult) -> None:
+    def _show(self, result: ScriptResult, name: str, rows: NDArray[np.int64], before: NDArray[np.int32]) -> None:
+        """Show a result of the events at `rows`, which were in the units `before`."""
         self.result.loading = False
-        self._proposal = result.payload if result.kind == "proposal" else None
-        self.apply.visible = self._proposal is not None
+        self._last = result, name, rows, before
+        self.apply.visible = result.kind == "proposal"
+        self.pin.visible = result.payload is not None
         self.printed.object = result.output
-        shown: list[Any] = [pn.pane.Alert(_code(result.error), alert_type="danger")] if result.error else []
-        if result.payload is not None:
-            shown.append(_rendered(result))
-        self.result.objects = shown or [pmui.Typography(object=f"Done in {result.seconds:.2f} s.")]
+        self.result.objects = [Result(result, name, before)]
+
+    def keep_result(self) -> None:
+        """Pin the result shown."""
+        if self._last is not None and self._last[0].payload is not None:
+            result, name, rows, before = self._last
+            script = self._scripts.get(name)
+            self.pinned.add(result, name, before, f"{script.title if script else name} · {len(rows):,} events")
 
     def save(self) -> None:
         """Save the source to the user's own folder."""
@@ -142,9 +163,10 @@ class Scripts(pn.viewable.Viewer):
     def apply_proposal(self) -> None:
         """Make the units a script proposed the events' units, as one undoable edit."""
         project = self.workspace.project
-        if project is None or self._proposal is None or self._rows is None:
+        if project is None or self._last is None or self._last[0].kind != "proposal":
             raise PluginError("There is no proposal to apply. Run a script that returns new unit numbers first.")
-        edit = project.assign_units(self._rows, self._proposal, kind="script", label=f"script {self.choice.value}")
+        result, name, rows, _ = self._last
+        edit = project.assign_units(rows, result.payload, kind="script", label=f"script {name}")
         self.apply.visible = False
         self.workspace.say(f"The script's proposal changed {0 if edit is None else len(edit.rows):,} events.")
 
@@ -152,10 +174,6 @@ class Scripts(pn.viewable.Viewer):
         """End the processes that ran scripts."""
         self.jobs.cancel()
         self.runner.close()
-
-
-def _code(text: str) -> str:
-    return f"```\n{text.replace('```', chr(96) * 2)}\n```"
 
 
 def _widget(parameter: Parameter) -> Any:
@@ -173,22 +191,3 @@ def _widget(parameter: Parameter) -> Any:
     low, high = parameter.bounds or (None, None)
     kind = pmui.IntInput if parameter.kind == "int" else pmui.FloatInput
     return kind(start=low, end=high, **shared)
-
-
-def _rendered(result: ScriptResult) -> Any:
-    if result.kind == "bokeh":
-        document = Document.from_json(result.payload)
-        roots = list(document.roots)
-        document.clear()
-        return pmui.Column(*(pn.pane.Bokeh(root, sizing_mode="stretch_width") for root in roots))
-    if result.kind == "png":
-        return pn.pane.PNG(result.payload, sizing_mode="scale_width")
-    if result.kind == "svg":
-        return pn.pane.SVG(result.payload, sizing_mode="scale_width")
-    if result.kind == "table":
-        return pn.widgets.Tabulator(result.payload, disabled=True, height=400, sizing_mode="stretch_width")
-    if result.kind == "proposal":
-        return pmui.Typography(
-            object=f"The script proposes units for {len(result.payload):,} events. Apply changes them; undo works."
-        )
-    return pn.pane.Str(str(result.payload))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import neuralsorter as ns
+from neuralsorter.scripting.script_runner import ScriptResult
+
+PROPOSAL = """
+def run(spikes):
+    return spikes.unit + (spikes.times_s > 0.5) * 4
+"""
+
+
+@pytest.fixture
+def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    from dashboard.scripts import Scripts
+    from dashboard.workspace import Workspace
+
+    monkeypatch.setenv("NEURALSORTER_PLUGINS", str(tmp_path / "plugins"))
+    space = Workspace()
+    space.show(
+        ns.Project.in_memory(
+            ns.Spikes(
+                raw=np.zeros((100, 40), np.int16),
+                times_s=np.arange(100) * 0.01,
+                channel=np.ones(100, int),
+                unit=np.repeat([1, 2], 50),
+                experiment=np.zeros(100, int),
+            )
+        )
+    )
+    view = Scripts(space)
+    view.active = True
+    view.refresh()
+    yield view
+    view.close()
+
+
+def test_a_proposal_is_told_first_and_applied_as_one_edit(view: Any) -> None:
+    view.editor.value = PROPOSAL
+    view.run()
+    _wait(view)
+    project = view.workspace.project
+    assert view.apply.visible
+    assert project.n_edits == 0
+    told = view.result.objects[0].objects[0].object
+    assert "It would move 49: 49 to unit 6." in told
+    view.choice.value = next(name for name in view._scripts if name != view.choice.value)
+    view.apply_proposal()
+    assert project.n_edits == 1
+    assert project.counts(1) == {1: 50, 2: 1, 6: 49}
+    project.undo()
+    assert project.counts(1) == {1: 50, 2: 50}
+
+
+def test_a_pinned_result_stays_while_others_come(view: Any) -> None:
+    table = pd.DataFrame({"a": [1, 2]})
+    rows, before = np.arange(2), np.ones(2, np.int32)
+    view._show(ScriptResult("table", table), "psth", rows, before)
+    view.keep_result()
+    view._show(ScriptResult("text", "later"), "psth", rows, before)
+    assert len(view.pinned) == 1
+    assert view.pinned._pane.objects[0].objects[0].objects[0].value["a"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (ScriptResult("table", pd.DataFrame({"a": [1]})), b",a\n0,1\n"),
+        (ScriptResult("proposal", np.array([3, 1])), b"unit,proposed\n1,3\n1,1\n"),
+        (ScriptResult("text", "hello"), b"hello"),
+    ],
+)
+def test_a_result_is_saved_as_what_it_is(result: ScriptResult, expected: bytes) -> None:
+    from dashboard.results import Result
+
+    assert Result(result, "mine", np.ones(2, np.int32)).file().getvalue() == expected
+
+
+def _wait(view: Any) -> None:
+    import time
+
+    for _ in range(1200):
+        if not view.jobs.running:
+            return
+        time.sleep(0.05)
+    pytest.fail("the script did not end within a minute")
