@@ -28,7 +28,7 @@ def view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         ns.Project.in_memory(
             ns.Spikes(
                 raw=np.zeros((100, 40), np.int16),
-                times_s=np.arange(100) * 0.01,
+                times_s=np.arange(100.0) / 100,
                 channel=np.ones(100, int),
                 unit=np.repeat([1, 2], 50),
                 experiment=np.zeros(100, int),
