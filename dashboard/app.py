@@ -110,7 +110,8 @@ class App:
         return page
 
     def panel(self) -> pn.Column:
-        """Return the same as one block, for a notebook."""
+        """Return the same as one block, for a notebook: other cells keep their keys."""
+        self.keys.hover = True
         row = pn.Row(pn.Column(self.sidebar, width=300), self.main, height=760, sizing_mode="stretch_width")
         return pn.Column(self.keys, self._header(), row, *self._dialogs, sizing_mode="stretch_width")
 

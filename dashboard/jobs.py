@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import panel as pn
@@ -104,6 +105,24 @@ class Jobs(param.Parameterized):
                 finish()
             except NeuralSorterError as error:
                 failed(str(error))
+
+
+_cell: ContextVar[Any] = ContextVar("cell", default=None)
+
+
+@contextmanager
+def in_cell(cell: Any) -> Iterator[None]:
+    """Let what is built inside the block be part of a notebook's cell, which takes the place of a page's document."""
+    token = _cell.set(cell)
+    try:
+        yield
+    finally:
+        _cell.reset(token)
+
+
+def this_page() -> Any:
+    """Return the document, or the notebook's cell, that is being built; None in a script."""
+    return pn.state.curdoc or _cell.get()
 
 
 def on_page(document: Any, call: Callable[[], object]) -> None:

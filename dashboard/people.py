@@ -12,7 +12,7 @@ from neuralsorter.edit import current_author, signed_by
 from neuralsorter.project import Project
 
 from .door import SCRIPTS
-from .jobs import on_page
+from .jobs import on_page, this_page
 from .workspace import Workspace
 
 NOBODY = ("", "local", "default_user")  # logged in by the link, or not at all: the system's user
@@ -38,7 +38,7 @@ class People:
 
     def __init__(self, workspace: Workspace) -> None:
         signed_by(person)
-        self.workspace, self._document = workspace, pn.state.curdoc
+        self.workspace, self._document = workspace, this_page()
         self._name = current_author()
         self._project: Project | None = None
         self._watcher: Any = None

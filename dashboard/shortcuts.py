@@ -71,12 +71,13 @@ def spoken(key: str) -> str:
 
 
 class KeyMap(JSComponent):
-    """Listens to the document, before anything else does, and sends the action of a known combination.
+    """Listens to the window, before anything else does, and sends the action of a known combination.
 
     Text being typed or copied is left alone. The device's pixel ratio comes along, for pictures of the real size.
     """
 
     keys = param.Dict(default={}, doc="Combination -> {action, repeat}.")
+    hover = param.Boolean(default=False, doc="Whether keys count only while the pointer is over the page's block.")
     pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel.")
 
     _esm = """
@@ -94,8 +95,14 @@ class KeyMap(JSComponent):
         + (shift ? 'shift+' : '') + key;
     }
 
-    export function render({ model }) {
+    function outermost(node) {
+      for (let root = node.getRootNode(); root instanceof ShadowRoot; root = node.getRootNode()) node = root.host;
+      return node;
+    }
+
+    export function render({ model, el }) {
       const listen = (event) => {
+        if (model.hover && !outermost(el).matches(':hover')) return;
         const keys = combination(event);
         const binding = model.keys[keys];
         if (!binding || event.isComposing || event.getModifierState('AltGraph')) return;
@@ -108,10 +115,10 @@ class KeyMap(JSComponent):
       };
       const measure = () => { model.pixel_ratio = window.devicePixelRatio || 1; };
       measure();
-      document.addEventListener('keydown', listen, { capture: true });
+      window.addEventListener('keydown', listen, { capture: true });
       window.addEventListener('resize', measure);
       model.on('remove', () => {
-        document.removeEventListener('keydown', listen, { capture: true });
+        window.removeEventListener('keydown', listen, { capture: true });
         window.removeEventListener('resize', measure);
       });
     }

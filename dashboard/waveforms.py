@@ -17,7 +17,7 @@ from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
 from .evidence import Evidence, Summary
-from .jobs import on_page
+from .jobs import on_page, this_page
 from .painter import Painted, Painter, Scene
 from .screen import TOOLS, Screen
 from .workspace import Workspace
@@ -48,7 +48,7 @@ class Waveforms(pn.viewable.Viewer):
         super().__init__(**params)
         self.workspace, self.evidence = workspace, evidence
         self.screen = Screen(self.refresh, self.select, self.reset_view, tools=TOOLS, in_toolbar=False)
-        self._document = pn.state.curdoc
+        self._document = this_page()
         self.painter = Painter(self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere)
         self._last: Painted | None = None
         self._summary: tuple[Scene, Summary] | None = None

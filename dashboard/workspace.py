@@ -19,7 +19,7 @@ from neuralsorter.settings import settings
 from neuralsorter.spikes import Spikes
 
 from .concerns import Queue
-from .jobs import Jobs, on_page
+from .jobs import Jobs, on_page, this_page
 from .opening import open_project
 
 VIEW_FILE = "view.json"
@@ -52,7 +52,7 @@ class Workspace(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)
         self.jobs, self.queue = Jobs(), Queue()
-        self._document = pn.state.curdoc
+        self._document = this_page()
         self._watchers: list[Any] = []
         self.settings = settings()
         self.threshold = self.settings.threshold

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import views
     from .cleaning import spike_probability
     from .density import density
     from .edit import Edit
@@ -48,6 +49,7 @@ __all__ = [
     "simulate",
     "sort",
     "spike_probability",
+    "views",
 ]
 
 _HOME = {
@@ -81,6 +83,8 @@ class _Package(ModuleType):
 
 
 def __getattr__(name: str) -> Any:
+    if name == "views":
+        return importlib.import_module("neuralsorter.views")
     if name not in _HOME:
         raise AttributeError(f"module 'neuralsorter' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"neuralsorter.{_HOME[name]}"), name)

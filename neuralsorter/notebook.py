@@ -28,10 +28,16 @@ def curate(what: Spikes | Project | str | Path) -> Any:
 
     Returns
     -------
-    panel.Column
-        Show it as the last line of a cell. `.app.workspace.project` is the project that is edited.
+    panel.viewable.Viewer
+        Show it as the last line of a cell. `.project` is the project that is edited, `.spikes` its events in the order
+        given with their present units.
 
     """
+    return dashboard().curate(what)
+
+
+def dashboard() -> Any:
+    """Return the dashboard's module for notebooks; its folder is found as a file, in a checkout and in a wheel."""
     home = folder("dashboard")
     if _PACKAGE not in sys.modules:
         spec = importlib.util.spec_from_file_location(
@@ -42,4 +48,4 @@ def curate(what: Spikes | Project | str | Path) -> Any:
         package = importlib.util.module_from_spec(spec)
         sys.modules[_PACKAGE] = package
         spec.loader.exec_module(package)
-    return importlib.import_module(f"{_PACKAGE}.notebook").curate(what)
+    return importlib.import_module(f"{_PACKAGE}.notebook")

@@ -18,7 +18,7 @@ from neuralsorter.palette import unit_colour
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
-from ..jobs import on_page
+from ..jobs import on_page, this_page
 from ..latest import Latest
 from ..workspace import Workspace
 from .exports import Exports
@@ -100,7 +100,7 @@ class View(pn.viewable.Viewer):
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
         self.workspace = workspace
-        self._document = pn.state.curdoc
+        self._document = this_page()
         self._latest = Latest()
         self._due = False
         self._done: tuple[Look, Any] | None = None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import neuralsorter as ns
 
@@ -16,3 +17,38 @@ def test_edits_in_a_notebook_land_in_the_project_it_holds() -> None:
     block.app.act("send to 2")
     assert project.counts(1) == {2: 6}
     block.app.close()
+
+
+def _spikes() -> ns.Spikes:
+    return ns.simulate(n_channels=2, duration_s=10.0, seed=2).spikes
+
+
+def test_the_events_given_come_back_in_their_order_with_their_present_units() -> None:
+    spikes = _spikes().take(np.random.default_rng(0).permutation(len(_spikes())))
+    block = ns.curate(spikes)
+    block.app.act("select all")
+    block.app.act("send to 7")
+    np.testing.assert_array_equal(block.spikes.unit, np.where(spikes.channel == 1, 7, spikes.unit))
+    np.testing.assert_array_equal(block.spikes.times_s, spikes.times_s)
+    block.close()
+
+
+def test_a_view_alone_shows_the_channel_and_has_the_parameters_asked_for() -> None:
+    block = ns.views.intervals(_spikes(), channel=2, window_ms=20.0)
+    assert block.view.wait()
+    look, gaps = block.view._done
+    assert look.channel == 2
+    assert sum(int(g.counts.sum()) for g in gaps.values()) > 0
+    assert all(g.edges_ms[-1] == 20.0 for g in gaps.values())
+
+
+@pytest.mark.parametrize("name", ["waveforms", "means", "features", "correlograms", "amplitude", "rate", "similarity"])
+def test_every_view_can_be_had_alone(name: str) -> None:
+    block = getattr(ns.views, name)(_spikes(), channel=1)
+    assert block.pane.get_root() is not None
+
+
+def test_keys_count_only_over_the_block() -> None:
+    block = ns.curate(_spikes())
+    assert block.app.keys.hover
+    block.close()

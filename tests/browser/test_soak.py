@@ -1,0 +1,43 @@
+"""Five people at once, for a minute: nothing is lost, nothing fails. `benchmarks/soak.py` does it for half an hour."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Server, Tab
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.checkout, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def soak(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The benchmark, as a module."""
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "soak.py"
+    spec = importlib.util.spec_from_file_location("soak", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "soak", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_five_people_at_once_lose_nothing(
+    soak: Any, serve: Callable[..., Server], open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    project = soak.recording(tmp_path)
+    server = serve(project)
+    people = [soak.Person(open_tab(server), channel) for channel in range(1, soak.PEOPLE + 1)]
+    for person in people:
+        person.begin()
+    soak.soak(people, server, 65.0)
+    assert all(person.told and person.reconnected for person in people)
+    assert soak.lost(project, people) == []
+    assert soak.complaints(people, server) == []

@@ -1,0 +1,46 @@
+"""A page that is gone takes its memory along, though the project that it showed stays open."""
+
+from __future__ import annotations
+
+import gc
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import neuralsorter as ns
+
+
+@pytest.fixture
+def project() -> ns.Project:
+    """A project in memory, which other tabs go on using."""
+    return ns.Project.in_memory(ns.simulate(n_channels=2, duration_s=5.0, seed=1).spikes)
+
+
+def _opened_used_and_closed(project: ns.Project) -> dict[str, weakref.ref[Any]]:
+    from dashboard.app import App
+
+    app = App([Path.cwd()])
+    app.workspace.show(project)
+    app.act("next channel")
+    app.act("select all")
+    app.act("send to 2")
+    parts = {"app": app, "workspace": app.workspace, "focus": app.workspace.focus, "waveforms": app.waveforms,
+             "evidence": app.evidence, "history": app.history, "people": app.people}  # fmt: skip
+    refs = {name: weakref.ref(part) for name, part in parts.items()}
+    app.close()
+    return refs
+
+
+def test_a_closed_page_leaves_nothing_behind(project: ns.Project) -> None:
+    refs = _opened_used_and_closed(project)
+    for _ in range(100):  # until the thread that draws has noticed
+        gc.collect()
+        if all(ref() is None for ref in refs.values()):
+            break
+        time.sleep(0.1)
+    assert [name for name, ref in refs.items() if ref() is not None] == []
+    assert project.people == {}
+    assert len(project) > 0
