@@ -85,7 +85,8 @@ def from_columns(
     raw = _waveforms(columns["Waveforms"], sampling_rate)
     n = len(raw)
     if raw.dtype != np.int16:
-        raw = (raw * np.float32(uv_per_unit)).astype(np.float32, copy=False)
+        raw = raw.astype(np.float32, copy=False)
+        raw = raw if uv_per_unit == 1.0 else raw * np.float32(uv_per_unit)
     experiment = _integers(columns.get("ExperimentID", np.zeros(n, np.int32)), "ExperimentID")
     unit = _integers(columns.get("UnitID", np.ones(n, np.int32)), "UnitID")
     require_whole(raw, experiment)

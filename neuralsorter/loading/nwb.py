@@ -60,10 +60,11 @@ def _from_units(path: Path, file: Any, units: Any) -> Spikes:
     of_row = of_row[order]
     rate = _rate(path, units["waveforms"].attrs)
     before = units["waveforms"].attrs.get("time_before_peak_in_ms")
-    scale = _uv_per(text(units["waveforms"].attrs.get("unit", "volts")))
+    raw = raw[order].astype(np.float32, copy=False)  # the name is used again so that the first copy can go
+    raw *= np.float32(_uv_per(text(units["waveforms"].attrs.get("unit", "volts"))))
     pairs = zip(channel.tolist(), unit.tolist(), quality, strict=True)
     return Spikes(
-        raw=(raw[order] * scale).astype(np.float32),
+        raw=raw,
         times_s=times[order],
         channel=channel[of_row].astype(np.int32),
         unit=unit[of_row].astype(np.int32),

@@ -77,12 +77,28 @@ class PickledLoader(Loader):
             value = value.item()
         if not isinstance(value, Mapping):
             raise LoadError(path, f"holds a {type(value).__name__}, not a dictionary of six lists", _REMEDY)
+        value = _packed(value)
         rate = value.get("SamplingRate", 20_000.0)
         pre_samples = value.get("PreSamples")
         try:
             return _named(from_dict(value, float(rate), None if pre_samples is None else int(pre_samples)), path)
         except DataError as error:
             raise LoadError(path, str(error).rstrip("."), "Correct the list and save the file again") from None
+
+
+def _packed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the dictionary with its million small waveforms as one array, the list of them let go."""
+    packed = dict(value)
+    waveforms = packed.get("Waveforms")
+    if isinstance(value, dict):
+        value.clear()
+    if isinstance(waveforms, list) and len({getattr(wave, "shape", None) for wave in waveforms} - {None}) == 1:
+        try:
+            packed["Waveforms"] = np.stack(waveforms)
+        except (TypeError, ValueError):
+            return packed  # what is wrong with them is said later
+        waveforms.clear()
+    return packed
 
 
 def _named(spikes: Spikes, path: Path) -> Spikes:
