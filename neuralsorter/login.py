@@ -42,6 +42,11 @@ _sessions: dict[str, str] = {}  # session -> user
 _failures: defaultdict[str, list[float]] = defaultdict(list)  # address or name -> times of wrong attempts
 
 
+def given_token() -> str:
+    """Return the token that the environment gave this process, for a proxy that sends it along; empty for none."""
+    return _token
+
+
 def get_user(handler: RequestHandler) -> str | None:
     """Return who asks, None when nobody is logged in; a proxy that has the token answers for its own people."""
     sent = handler.request.headers.get(TOKEN_HEADER, "")

@@ -77,7 +77,7 @@ def serve(
     shared = not _is_here(host) or behind_proxy is not None
     _require_safe(host, users, certfile, keyfile, behind_proxy)
     port = _free_port(host, port)
-    token, first = os.environ.get(login.TOKEN) or secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    token, first = login.given_token() or secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     environment = _environment(token, first, users) | {
         "NEURALSORTER_SCRIPTS": "on" if allow_scripts or not users else "off"
     }
