@@ -23,7 +23,7 @@ from neuralsorter.simulate import TRAINING_SEEDS, VALIDATION_SEEDS, Simulation, 
 HERE = Path(__file__).resolve().parent
 COPIES = 1
 REAL_COPIES = 20
-EPOCHS = 10
+EPOCHS = 14
 RATES = (15_000.0, 16_667.0, 20_000.0, 20_000.0, 24_000.0, 25_000.0, 30_000.0, 30_000.0, 40_000.0)
 
 

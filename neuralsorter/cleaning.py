@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 from . import plugins
 from .compiled import Compiled
 from .errors import Cancelled, NeuralSorterError, PluginError
+from .kernel import kernel
 from .networks import Network, load_weights
 from .spikes import Spikes
 from .waveforms import to_common
@@ -42,9 +43,7 @@ class CnnCleaner(plugins.Cleaner):
     def spike_probability(self, waveforms: NDArray[Any], sampling_rate: float, pre_samples: int) -> NDArray[np.float32]:
         """Return P(spike) of the events of one channel, (n_spikes,); 0 for waveforms without any shape."""
         p = np.zeros(len(waveforms), np.float32)
-        with np.errstate(invalid="ignore"):
-            lowest, highest = _extremes(waveforms)
-        shaped = np.flatnonzero(highest > lowest)  # not flat, not NaN throughout
+        shaped = np.flatnonzero(_has_shape(waveforms))
         if len(shaped):
             run = shipped().probability if not self.network else self._own
             chosen = waveforms if len(shaped) == len(waveforms) else waveforms[shaped]
@@ -176,6 +175,21 @@ def _largest_channel(raw: NDArray[Any]) -> NDArray[Any]:
         lowest, highest = _extremes(raw)
     swing = np.nan_to_num(highest.astype(np.float32) - lowest, nan=0.0)
     return raw[np.arange(len(raw)), swing.argmax(axis=1)]
+
+
+@kernel
+def _has_shape(waveforms: NDArray[Any]) -> NDArray[np.bool_]:  # pragma: no cover - compiled
+    """Return which waveforms have two samples that differ: not flat, not NaN throughout."""
+    found = np.zeros(len(waveforms), np.bool_)
+    for row in range(len(waveforms)):
+        first = np.nan
+        for value in waveforms[row]:
+            if first < value or value < first:
+                found[row] = True
+                break
+            if not first == first:  # noqa: PLR0124, SIM201 - NaN so far
+                first = value
+    return found
 
 
 def _extremes(waveforms: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -11,25 +11,26 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from .context import typical
+from .facts import N_FACTS, colour, facts
 from .layers import activation
 from .networks import Network
 from .waveforms import quiet, seen, to_common
 
-BLOCK = 8192
+BLOCK = 2048  # events whose hidden values stay in a core's own cache
 _IDLE = ("InputLayer", "Dropout")  # nothing after training
 
 
 class Compiled:
-    """A network of input (60, 5) that starts with a valid Conv1D and ends in one log odds."""
+    """A network of input (60, 4) that starts with a valid Conv1D and ends in one log odds."""
 
     def __init__(self, network: Network) -> None:
         layers = [layer for layer in network.layers if layer["class"] not in _IDLE]
         config = layers[0]["config"]
         kernel, bias = network.weights[:2]
-        matrix = _unrolled(kernel, int(np.ravel(config["strides"])[0]))  # (60, 5, n_hidden)
-        self._own = np.concatenate([matrix[:, 0], matrix[:, 2].sum(axis=0, keepdims=True)])
+        matrix = _unrolled(kernel, int(np.ravel(config["strides"])[0]))  # (60, 4, n_hidden)
+        self._own = np.concatenate([matrix[:, 0], matrix[:N_FACTS, 3]])
         self._mask = np.ascontiguousarray(matrix[:, 1])
-        self._typical = np.concatenate([matrix[:, 3], matrix[:, 4].sum(axis=0, keepdims=True)])
+        self._typical = np.ascontiguousarray(matrix[:, 2])
         self._bias = np.tile(bias, matrix.shape[2] // len(bias))
         dense = [layer["config"].get("activation", "linear") for layer in layers[1:] if layer["class"] == "Dense"]
         self._dense = list(zip(network.weights[2::2], network.weights[3::2], dense, strict=True))
@@ -38,7 +39,7 @@ class Compiled:
     def fits(network: Network) -> bool:
         """Whether a network has the shape that this file can run."""
         kinds = [layer["class"] for layer in network.layers if layer["class"] not in _IDLE]
-        if network.input_shape != (60, 5) or kinds[:2] != ["Conv1D", "Flatten"] or set(kinds[2:]) != {"Dense"}:
+        if network.input_shape != (60, 4) or kinds[:2] != ["Conv1D", "Flatten"] or set(kinds[2:]) != {"Dense"}:
             return False
         config = next(layer["config"] for layer in network.layers if layer["class"] == "Conv1D")
         plain = config.get("padding", "valid") == "valid" and config.get("activation") == "relu"
@@ -57,12 +58,13 @@ class Compiled:
         level, sigma = quiet(waveforms, pre_samples)
         events = seen(common, sigma, level)
         alike = typical(events.values)
-        of_group = alike.mean @ self._typical + self._bias
+        known = facts(events, alike, colour(common, sigma, level))
+        of_group = alike.mean[:, :60] @ self._typical + self._bias
         of_mask = events.masks @ self._mask if len(events.masks) < BLOCK else None
         out = np.empty(len(waveforms), np.float32)
         for start in range(0, len(out), BLOCK):
             rows = slice(start, start + BLOCK)
-            hidden = events.values[rows] @ self._own
+            hidden = np.concatenate([events.values[rows, :60], known[rows]], axis=1) @ self._own
             if of_mask is None:
                 _add_and_rectify(
                     hidden, of_group, alike.group[rows], events.masks[events.which[rows]] @ self._mask, _COUNT

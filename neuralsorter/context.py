@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 GROUPS = 48
 _FIT_ROWS = 3000
 _ROUNDS = 6
-_BLOCK = 8192
+_BLOCK = 2048
 _EVENTS_PER_GROUP = 10
 
 

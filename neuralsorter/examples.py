@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .context import typical
-from .waveforms import Seen, quiet, seen, to_common
+from .facts import colour, facts
+from .waveforms import Common, quiet, seen, to_common
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +19,8 @@ class Examples:
 
     Attributes
     ----------
-    values : ndarray, (n, 122), float32
-        `waveforms.Seen.values` and what is typical on the channel, side by side.
+    values : ndarray, (n, 144), float32
+        60 values of the event, 60 of what is typical, and its facts, side by side.
     mask : ndarray, (n, 60), float32
         1 where the source has samples.
     label : ndarray, (n,), float32
@@ -55,7 +56,7 @@ def as_they_are(
     """Return the events of one channel unvaried; arguments as for `varied`."""
     common = to_common(waveforms, sampling_rate, pre_samples)
     level, sigma = quiet(waveforms, pre_samples)
-    return _examples(seen(common, sigma, level), label, group)
+    return _examples(common, sigma, level, label, group)
 
 
 def varied(
@@ -99,10 +100,13 @@ def varied(
     level += sigma * rng.normal(0, 0.15)
     sigma *= float(np.exp(rng.normal(0, 0.12)))
     common = to_common(shown, sampling_rate, pre, shift_s=rng.uniform(-0.22e-3, 0.22e-3))
-    return _examples(seen(common, sigma, level), label, group)
+    return _examples(common, sigma, level, label, group)
 
 
-def _examples(events: Seen, label: NDArray[Any], group: int) -> Examples:
+def _examples(common: Common, sigma: float, level: float, label: NDArray[Any], group: int) -> Examples:
+    events = seen(common, sigma, level)
+    alike = typical(events.values)
+    known = facts(events, alike, colour(common, sigma, level))
     count = len(events.values)
-    values = np.concatenate([events.values, typical(events.values).of_each], axis=1)
+    values = np.concatenate([events.values[:, :60], alike.of_each[:, :60], known], axis=1)
     return Examples(values, events.mask, np.asarray(label, np.float32), np.full(count, group, np.int64))

@@ -44,7 +44,7 @@ def shapes(definition: str) -> tuple[list[int | None], list[int | None]]:
     Raises
     ------
     PluginError
-        When it cannot be built, or does not take (60, 5) and give one log odds.
+        When it cannot be built, or does not take (60, 4) and give one log odds.
 
     """
     try:
@@ -54,9 +54,9 @@ def shapes(definition: str) -> tuple[list[int | None], list[int | None]]:
         raise
     except Exception as cause:
         raise PluginError(f"{definition} does not build a network: {type(cause).__name__}: {cause}") from cause
-    if taken != [60, 5] or given != [1]:
+    if taken != [60, 4] or given != [1]:
         raise PluginError(
-            f"{definition}: the network takes {taken} and gives {given}. Its build(60) must take (60, 5) and give one"
+            f"{definition}: the network takes {taken} and gives {given}. Its build(60) must take (60, 4) and give one"
             " log odds."
         )
     return taken, given
@@ -81,7 +81,7 @@ def fit(
     Parameters
     ----------
     model : keras.Model
-        Takes (n, 60, 5), returns log odds.
+        Takes (n, 60, 4), returns log odds.
     examples, held_out : Examples
         What it learns from, and what only says how it does.
     epochs, batch_size, rate
@@ -158,7 +158,7 @@ def calibrate(model: Any, odds: NDArray[Any], label: NDArray[Any]) -> tuple[floa
 def to_network(model: Any, **meta: Any) -> Network:
     """Return the model as plain layers and weights."""
     layers = [{"class": type(layer).__name__, "config": _plain(layer.get_config())} for layer in model.layers]
-    return Network(tuple(layers), tuple(np.asarray(w, np.float32) for w in model.get_weights()), (60, 5), meta)
+    return Network(tuple(layers), tuple(np.asarray(w, np.float32) for w in model.get_weights()), (60, 4), meta)
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _chain(config: Any, path: str) -> tuple[list[dict[str, Any]], tuple[int, ...
     shape = _input_shape(given, inner)
     if not 1 <= len(shape) <= 2 or not all(isinstance(n, int) and 0 < n <= 4096 for n in shape):
         raise PluginError(
-            f"{path} takes an input of shape {shape}. NeuralSorter gives (60,), (60, 1) or its own (60, 5)."
+            f"{path} takes an input of shape {shape}. NeuralSorter gives (60,), (60, 1) or its own (60, 4)."
         )
     return layers, shape
 

@@ -18,3 +18,11 @@ def kernel(function: Callable[..., Any]) -> Any:
         return nb.njit(nogil=True, cache=True)(function)
     except RuntimeError:  # no folder to keep it in
         return nb.njit(nogil=True)(function)
+
+
+def fast_kernel(function: Callable[..., Any]) -> Any:
+    """Compile like `kernel`, for sums of finite numbers whose order does not matter: several times faster."""
+    try:
+        return nb.njit(nogil=True, cache=True, fastmath=True)(function)
+    except RuntimeError:
+        return nb.njit(nogil=True, fastmath=True)(function)

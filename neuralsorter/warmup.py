@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .cleaning import CnnCleaner
 from .density import Picture, View, alignment, density
 from .drawing.blending import cover, mix
 from .means import unit_means
@@ -31,6 +32,7 @@ def warm() -> None:
             pick(waves, region, sampling_rate=1000.0, pre_samples=0, view=seen, among=np.arange(50))
         unit_means(waves, unit)
     isi_histogram(np.arange(10.0))
+    CnnCleaner().spike_probability(np.random.default_rng(0).normal(0, 1, (50, 60)).astype(np.float32), 20_000.0, 20)
     _warm_colours()
 
 

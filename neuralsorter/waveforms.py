@@ -14,6 +14,7 @@ COMMON_RATE_HZ = 20_000.0
 COMMON_SAMPLES = 60
 COMMON_PRE = 20
 
+_NOTHING = 1e-6
 _LOBES = 4  # of the windowed sinc that resamples
 _SIGMA_ROWS = 5_000  # events are enough to know the noise
 _MAD = 1.4826  # SD of a normal distribution per median absolute deviation
@@ -171,7 +172,8 @@ def _with_matrix(waveforms: NDArray[Any], matrix: NDArray[np.float32], inside: N
     values = np.asarray(waveforms, np.float32)
     finite = np.isfinite(values)
     if finite.all():
-        return Common(values @ matrix, inside)
+        same = len(matrix) == matrix.shape[1] and np.abs(matrix - np.eye(len(matrix))).max() < _NOTHING
+        return Common(values if same else values @ matrix, inside)
     held = _hold(values, finite)
     known = finite.astype(np.float32) @ np.abs(matrix) / np.abs(matrix).sum(axis=0)
     return Common(held @ matrix, (known > 0.5) * inside)
@@ -269,27 +271,26 @@ def seen(common: Common, sigma: float, level: float = 0.0) -> Seen:
 
 
 def network_input(values: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float32]:
-    """Return events as a network of Keras takes them: value, mask, size, typical value, number of alike events.
+    """Return events as a network of Keras takes them: value, mask, typical value, and facts one after the other.
 
     Parameters
     ----------
-    values : ndarray, (n_spikes, 122)
-        `Seen.values` and `Typical.of_each` side by side.
+    values : ndarray, (n_spikes, 120 + n_facts)
+        The 60 values of each event, of what is typical, and its facts side by side.
     mask : ndarray, (n_spikes, 60)
         `Seen.mask`.
 
     Returns
     -------
-    ndarray, (n_spikes, 60, 5), float32
-        Size and number are the same at every sample.
+    ndarray, (n_spikes, 60, 4), float32
+        The last column holds the facts in its first places, then zeros.
 
     """
-    stacked = np.empty((*mask.shape, 5), np.float32)
+    stacked = np.zeros((*mask.shape, 4), np.float32)
     stacked[..., 0] = values[:, :60]
     stacked[..., 1] = mask
-    stacked[..., 2] = values[:, 60:61]
-    stacked[..., 3] = values[:, 61:121]
-    stacked[..., 4] = values[:, 121:]
+    stacked[..., 2] = values[:, 60:120]
+    stacked[:, : values.shape[1] - 120, 3] = values[:, 120:]
     return stacked
 
 

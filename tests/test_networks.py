@@ -17,12 +17,12 @@ from scipy.special import expit
 import neuralsorter
 from neuralsorter.cleaning import shipped, shipped_network
 from neuralsorter.compiled import Compiled
-from neuralsorter.context import typical
 from neuralsorter.errors import PluginError
+from neuralsorter.examples import as_they_are
 from neuralsorter.foreign import read
 from neuralsorter.networks import Network, load_weights
 from neuralsorter.simulate import simulate
-from neuralsorter.waveforms import network_input, quiet, seen, to_common
+from neuralsorter.waveforms import network_input
 
 OTHER = np.random.default_rng(0).random((16, 60, 1)).astype(np.float32)
 
@@ -33,9 +33,8 @@ def waveforms() -> np.ndarray:
 
 
 def _input(waveforms: np.ndarray) -> np.ndarray:
-    level, sigma = quiet(waveforms, 20)
-    events = seen(to_common(waveforms, 20_000, 20), sigma, level)
-    return network_input(np.concatenate([events.values, typical(events.values).of_each], axis=1), events.mask)
+    made = as_they_are(waveforms, 20_000, 20, np.zeros(len(waveforms)), 0)
+    return network_input(made.values, made.mask)
 
 
 def test_the_compiled_network_equals_the_layers_one_by_one(waveforms: np.ndarray) -> None:

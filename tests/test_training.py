@@ -97,7 +97,7 @@ def test_varied_examples_differ_and_keep_their_labels() -> None:
     rng = np.random.default_rng(0)
     one, other = (varied(made.spikes.waveforms, 20_000, 20, made.is_spike, 3, rng=rng) for _ in range(2))
     plain = as_they_are(made.spikes.waveforms, 20_000, 20, made.is_spike, 3)
-    assert plain.values.shape == (len(made), 122)
+    assert plain.values.shape == (len(made), 144)
     assert np.array_equal(plain.label, made.is_spike)
     assert len(one) != len(other) or not np.allclose(one.values, other.values)
     assert set(one.label.tolist()) <= {0.0, 1.0}

@@ -124,8 +124,12 @@ def test_one_event_and_none_have_something_typical() -> None:
     assert typical(events.values[:0]).of_each.shape == (0, 61)
 
 
-def test_keras_gets_five_columns() -> None:
+def test_keras_gets_four_columns_the_last_of_facts() -> None:
     events = seen(to_common(_noisy(7, 4.0), 20_000, 20), 4.0)
-    x = network_input(np.concatenate([events.values, typical(events.values).of_each], axis=1), events.mask)
-    assert x.shape == (7, 60, 5)
-    assert np.ptp(x[:, :, 2], axis=1).max() == 0
+    known = np.arange(7 * 24, dtype=np.float32).reshape(7, 24)
+    alike = typical(events.values).of_each
+    x = network_input(np.concatenate([events.values[:, :60], alike[:, :60], known], axis=1), events.mask)
+    assert x.shape == (7, 60, 4)
+    assert np.array_equal(x[:, :24, 3], known)
+    assert not x[:, 24:, 3].any()
+    assert np.array_equal(x[:, :, 2], alike[:, :60])

@@ -133,9 +133,9 @@ def test_learning_from_curation_runs_in_the_background_and_shows_scores(app: Any
     part = app.cleaning.networks
     part._learn()
     assert app.workspace.jobs.running
-    end = time.monotonic() + 400
-    while part._result is None and time.monotonic() < end:
+    end = time.monotonic() + 280
+    while part._result is None and app.workspace.jobs.running and time.monotonic() < end:
         time.sleep(0.5)
-    assert part._result is not None
+    _until(lambda: part._result is not None)
     assert part._learned.visible
     assert "held-out" in part.scores.object
