@@ -5,6 +5,7 @@
     python benchmarks/sorting.py --events FOLDER        labelled event files (.npz: waveforms, fs, truth)
     python benchmarks/sorting.py --quiroga FOLDER       the sixteen simulations C_*_noise*.mat
     python benchmarks/sorting.py --pedreira FOLDER      the 95 simulations simulation_*.mat and ground_truth.mat
+    python benchmarks/sorting.py --errors               predicted against true errors of each unit
     python benchmarks/sorting.py --single               channels of one unit, of background alone, of two amplitudes
     python benchmarks/sorting.py --speed                one channel, then a million events over 96
     --peers adds every other sorter installed; --seeds N repeats ours (and prints the worst)
@@ -19,47 +20,33 @@ when it hits nothing although most of its events belong to units.
 from __future__ import annotations
 
 import argparse
-import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 from scipy.optimize import linear_sum_assignment
-from scipy.signal import butter, sosfiltfilt
+from sorting_data import (  # type: ignore[import-not-found] # a script finds its neighbours by name
+    BACKGROUND,
+    HARD,
+    HELD_OUT,
+    Set,
+    events,
+    pedreira,
+    quiroga,
+    simulated,
+)
+from sorting_peers import peers  # type: ignore[import-not-found] # as above
 
 import neuralsorter as ns
-from neuralsorter.simulate import DEVELOPMENT_SEEDS, HELD_OUT_SEEDS, simulate
+from neuralsorter.simulate import DEVELOPMENT_SEEDS, simulate
 from neuralsorter.sorting import sort_channel
-from neuralsorter.sorting.alignment import Alignment
-from neuralsorter.sorting.sorters import PcaGmm
 
-BACKGROUND = 100
 LEAST_EVENTS = 20
-# As hard as the channels on which UMAP + HDBSCAN reaches an ARI of 0.88 over single units.
-HARD = {"polarity": "negative", "artefact_rate_hz": 0.0, "common_rate_hz": 0.0, "noise_level": 0.1}
-WINDOW, PRE = 64, 20
-
-
-@dataclass(frozen=True)
-class Set:
-    """Events of one channel with truth."""
-
-    name: str
-    waveforms: NDArray[Any]
-    times_s: NDArray[Any]
-    truth: NDArray[Any]
-    scored: NDArray[Any]
-    rate_hz: float
-    pre_samples: int
-
-
-Labeller = Callable[[Set, int], NDArray[Any]]
 
 
 def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> dict[str, float]:
@@ -89,94 +76,9 @@ def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> di
     }
 
 
-def simulated(seeds: tuple[int, ...], channels: int = 2, duration_s: float = 180.0) -> Iterator[Set]:
-    """Yield the channels of the simulator's seeds."""
-    for seed in seeds:
-        made = simulate(channels, duration_s, seed, **HARD)  # type: ignore[arg-type] # one dictionary of mixed types
-        for channel in range(1, channels + 1):
-            part = made.take(made.spikes.channel == channel)
-            s = part.spikes
-            name = f"simulated {seed}/{channel}"
-            yield Set(name, s.waveforms, s.times_s, part.truth_unit, ~part.overlap, s.sampling_rate, s.pre_samples)
-
-
-def events(folder: Path) -> Iterator[Set]:
-    """Yield labelled event files: waveforms (n, samples), fs in Hz, truth (n,), optionally timestamps in s."""
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as file:
-            if "truth" not in file or len(np.unique(file["truth"][(file["truth"] > 0) & (file["truth"] < 99)])) < 2:
-                continue
-            waves, truth, rate = file["waveforms"], file["truth"], float(file["fs"])
-            times = file["timestamps"] if "timestamps" in file else np.full(len(waves), np.nan)
-        peak = int(np.abs(waves).mean(axis=0).argmax())
-        yield Set(path.stem, waves, times, truth, truth >= 0, rate, peak)
-
-
-def quiroga(folder: Path) -> Iterator[Set]:
-    """Yield the simulations of Quian Quiroga et al. 2004: data, spike_times, spike_class {class, overlap, ..}."""
-    for path in sorted(folder.rglob("C_*_noise*.mat")):
-        file = loadmat(path, squeeze_me=True)
-        onset = np.asarray(file["spike_times"].item() if file["spike_times"].dtype == object else file["spike_times"])
-        truth = np.asarray(file["spike_class"][0]).astype(int)
-        overlap = np.asarray(file["spike_class"][1]).astype(bool)
-        rate = 1000 / float(file["samplingInterval"]) if "samplingInterval" in file else 24_000.0
-        yield _cut(path.stem, file["data"], onset, np.where(overlap, -1, truth), rate)
-
-
-def pedreira(folder: Path) -> Iterator[Set]:
-    """Yield the simulations of Pedreira et al. 2012; class 0 of the ground truth is the multi-unit background."""
-    truths = loadmat(next(folder.rglob("ground_truth.mat")), squeeze_me=True)
-    paths = [p for p in folder.rglob("simulation_*.mat") if re.fullmatch(r"simulation_\d+", p.stem)]
-    for path in sorted(paths, key=lambda p: int(p.stem.split("_")[1])):
-        number = int(path.stem.split("_")[1]) - 1
-        onset, classes = truths["spike_first_sample"][number], np.asarray(truths["spike_classes"][number]).astype(int)
-        truth = np.where(classes == 0, BACKGROUND, classes)
-        yield _cut(path.stem, loadmat(path, squeeze_me=True)["data"], np.asarray(onset), truth, 24_000.0)
-
-
-def _cut(name: str, trace: NDArray[Any], onset: NDArray[Any], truth: NDArray[Any], rate: float) -> Set:
-    """Cut events out of a band-passed trace; the extremum is sought in the millisecond and a half after the onset."""
-    clean = sosfiltfilt(butter(2, [300, 6000], "bandpass", fs=rate, output="sos"), np.asarray(trace, float))
-    inside = (onset >= PRE) & (onset + 2 * WINDOW < len(clean))
-    onset, truth = onset[inside].astype(np.int64), truth[inside]
-    reach = np.arange(round(0.0015 * rate))
-    peak = onset + np.abs(clean[onset[:, None] + reach]).argmax(axis=1)
-    waves = clean[peak[:, None] + np.arange(-PRE, WINDOW - PRE)]
-    return Set(name, waves.astype(np.float32), peak / rate, truth, truth >= 0, rate, PRE)
-
-
 def ours(data: Set, seed: int) -> NDArray[Any]:
     """Sort with the sorter of this project."""
     return sort_channel(data.waveforms, data.times_s, data.rate_hz, data.pre_samples, seed).labels
-
-
-def peers() -> dict[str, Labeller]:
-    """Return the other sorters installed. All get the same aligned waveforms."""
-    found: dict[str, Labeller] = {
-        "PCA + GMM, BIC": lambda d, s: PcaGmm().sort(d.waveforms, d.times_s, d.rate_hz, d.pre_samples, s)
-    }
-    try:
-        from mountainsort5.core.isosplit6_subdivision_method import isosplit6_subdivision_method
-
-        found["MountainSort5"] = lambda d, _: isosplit6_subdivision_method(_aligned(d), npca_per_subdivision=10)
-    except ImportError:
-        print("MountainSort5 is not installed.")
-    try:
-        import hdbscan
-        import umap
-
-        def umap_hdbscan(data: Set, seed: int) -> NDArray[Any]:
-            flat = umap.UMAP(random_state=seed).fit_transform(_aligned(data))
-            return np.asarray(hdbscan.HDBSCAN(min_cluster_size=max(20, len(flat) // 100)).fit_predict(flat))
-
-        found["UMAP + HDBSCAN"] = umap_hdbscan
-    except ImportError:
-        print("UMAP or HDBSCAN is not installed.")
-    return found
-
-
-def _aligned(data: Set) -> NDArray[Any]:
-    return Alignment.of(data.waveforms.shape[-1], data.rate_hz, data.pre_samples)(data.waveforms)
 
 
 def compare(sets: Iterator[Set], seeds: int, *, with_peers: bool) -> None:
@@ -200,6 +102,27 @@ def _text(result: dict[str, float]) -> str:
     return "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items())
 
 
+def errors(seeds: tuple[int, ...]) -> None:
+    """Print how far the predicted false positives plus negatives of each unit are from the true ones.
+
+    Units and clusters are matched as for F1, and so are the events left out. Both shares are of the cluster's size.
+    """
+    apart = []
+    for data in simulated(seeds):
+        found = sort_channel(data.waveforms, data.times_s, data.rate_hz, data.pre_samples, 0)
+        true, labels = data.truth[data.scored], found.labels[data.scored]
+        units = [u for u in np.unique(true) if 0 < u < BACKGROUND and (true == u).sum() >= LEAST_EVENTS]
+        both = np.array([[np.sum((true == u) & (labels == c)) for c in range(found.n_units)] for u in units], float)
+        size = np.maximum([np.sum(labels == c) for c in range(found.n_units)], 1)
+        of_unit = np.array([np.sum(true == u) for u in units])
+        for i, c in zip(*linear_sum_assignment(-2 * both / (of_unit[:, None] + size)), strict=True):
+            real = 1 - both[i, c] / size[c] + (of_unit[i] - both[i, c]) / size[c]
+            apart.append(abs(real - found.expected_false_positives[c] - found.expected_false_negatives[c]))
+    quartiles = np.percentile(apart, [25, 50, 75])
+    print(f"predicted - true FP + FN of {len(apart)} units: median {quartiles[1]:.3f}, quartiles", end=" ")
+    print(f"{quartiles[0]:.3f} and {quartiles[2]:.3f}")
+
+
 def single(seeds: tuple[int, ...]) -> None:
     """Print how often one unit, and background alone, stay whole, and whether two amplitudes are told apart."""
     for name, n_units, wanted in (("one unit", 1, 1), ("background", 0, BACKGROUND)):
@@ -209,6 +132,8 @@ def single(seeds: tuple[int, ...]) -> None:
             made = simulate(5, 120.0, seed, **options)
             for channel in range(1, 6):
                 s = made.take((made.spikes.channel == channel) & (made.truth_unit == wanted)).spikes
+                if len(s) < LEAST_EVENTS:  # a unit too small to cross the threshold
+                    continue
                 counts.append(sort_channel(s.waveforms, s.times_s, s.sampling_rate, s.pre_samples).n_units)
         print(f"{name}: K = 1 in {np.mean(np.array(counts) == 1):.1%} of {len(counts)} channels")
     rng = np.random.default_rng(0)
@@ -243,22 +168,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("events", "quiroga", "pedreira"):
         parser.add_argument(f"--{name}", type=Path)
-    for name in ("development", "single", "speed", "peers"):
+    for name in ("development", "errors", "single", "speed", "peers"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
     warnings.filterwarnings("ignore")
-    seeds = DEVELOPMENT_SEEDS if asked.development else HELD_OUT_SEEDS
+    seeds = DEVELOPMENT_SEEDS if asked.development else HELD_OUT
     folders = [(events, asked.events), (quiroga, asked.quiroga), (pedreira, asked.pedreira)]
     for load, folder in folders:
         if folder is not None:
             compare(load(folder), asked.seeds, with_peers=asked.peers)
+    if asked.errors:
+        errors(seeds)
     if asked.single:
         single(seeds)
     if asked.speed:
         speed(asked.jobs)
-    if not (asked.single or asked.speed or any(folder for _, folder in folders)):
+    if not (asked.errors or asked.single or asked.speed or any(folder for _, folder in folders)):
         compare(simulated(seeds), asked.seeds, with_peers=asked.peers)
 
 

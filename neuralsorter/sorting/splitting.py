@@ -88,9 +88,11 @@ def _split_once(
         trace.bic[:] = [m.bic for m in fitted]
     best = min(range(len(fitted)), key=lambda k: fitted[k].bic)
     labels, names = _refined(white, numbered(fitted[best].assign(latent)), faint, recipe, trace)
-    if labels.max() == 0 and len(fitted) > best + 1:
-        # A broad Gaussian over a narrow one can fit best and hide small units: look once more, in smaller parts.
-        labels, names = _refined(white, numbered(fitted[-1].assign(latent)), faint, recipe, trace)
+    for again in (len(fitted) - 1, 1):
+        # A broad Gaussian over a narrow one can fit best and hide small units: look once more, in smaller parts. Or
+        # the parts lie across the gap: look once more for two halves.
+        if labels.max() == 0 and best != again < len(fitted):
+            labels, names = _refined(white, numbered(fitted[again].assign(latent)), faint, recipe, trace)
     return labels, names
 
 
