@@ -66,6 +66,12 @@ def through_the_demo(tab: Any) -> None:
     tab.press("Control+s")
     tab.wait_until(lambda: "found in" in tab.said(), timeout_s=120)
     take(tab, "sorted")
+    for view, name in (("Correlograms", "correlograms"), ("Amplitude", "judge"), ("Array", "array")):
+        tab.page.get_by_role("button", name=view, exact=True).click()
+        take(tab, name, 4000)
+    tab.page.get_by_role("tab", name="Review").click()
+    take(tab, "review", 12_000)
+    tab.page.get_by_role("button", name="Array", exact=True).click()  # closes it
     tab.page.get_by_role("tab", name="Clean").click()
     take(tab, "clean")
     tab.page.get_by_role("tab", name="Units").click()

@@ -40,6 +40,7 @@ class Amplitude(View):
 
     title = "Amplitude"
     hint = "Draw a lasso: the same events are selected on the main screen. Shift adds, Ctrl+Shift takes away."
+    follows_selection = True
     settings = ("measure",)
 
     measure: Any = param.Selector(default=MEASURES[0], objects=list(MEASURES), doc="What is the size of an event.")

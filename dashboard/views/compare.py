@@ -46,7 +46,8 @@ class Compare(View):
     def build(self) -> Any:
         """Return the figure."""
         self.allowed: Any = Path  # raises for a path that may not be opened
-        self._held: tuple[Any, ...] = ()
+        self._held: tuple[Any, ...] = ()  # units of the file read last
+        self._then: tuple[Any, ...] = ()  # units of the moment asked for last
         self._matrix = Matrix("view compare", "unit there", "unit now", self._tapped)
         return self._matrix.figure
 
@@ -75,7 +76,11 @@ class Compare(View):
                 self._held = id(project), path, units_in(path, project)
             other: NDArray[np.int32] = self._held[2]
             return other, path.name
-        return project.unit_at(_number(project, against)), against
+        number = _number(project, against)
+        if self._then[:3] != (id(project), number, len(project)):
+            self._then = id(project), number, len(project), project.unit_at(number)
+        then: NDArray[np.int32] = self._then[3]
+        return then, against
 
     def draw(self, look: Look, result: Compared) -> str:
         """Draw the table, the matched pairs outlined."""

@@ -51,6 +51,7 @@ class Features(View):
 
     title = "Features"
     hint = "Draw a lasso: Shift adds, Ctrl+Shift takes away. What is selected elsewhere stands out here too."
+    follows_selection = True
     settings = ("x_axis", "y_axis")
 
     x_axis: Any = param.Selector(default=AXES[0], objects=list(AXES), doc="What is drawn from left to right.")

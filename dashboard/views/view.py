@@ -94,6 +94,7 @@ class View(pn.viewable.Viewer):
     title: ClassVar[str] = ""
     hint: ClassVar[str] = ""
     settings: ClassVar[tuple[str, ...]] = ()
+    follows_selection: ClassVar[bool] = False  # whether it shows what is selected
 
     active = param.Boolean(default=False, doc="Whether somebody looks at it; hidden, it computes nothing.")
 
@@ -163,7 +164,8 @@ class View(pn.viewable.Viewer):
         focus = self.workspace.focus
         self._done = None
         if focus is not None:
-            focus.param.watch(lambda *_: self.refresh(), ["shown", "selected", "time_range_s"])
+            followed = ["shown", "time_range_s", *(["selected"] if self.follows_selection else [])]
+            focus.param.watch(lambda *_: self.refresh(), followed)
             self.refresh()
 
     def _wish(self) -> None:

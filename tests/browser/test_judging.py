@@ -103,7 +103,7 @@ def _save(tab: Tab, n_rows: int) -> None:
 
 def _open(tab: Tab, name: str, says: str) -> None:
     tab.page.get_by_role("button", name=name, exact=True).click()
-    tab.wait_for(says, timeout_s=30)
+    tab.wait_for(says, timeout_s=60)
 
 
 def _lasso_everything(tab: Tab, name: str) -> None:

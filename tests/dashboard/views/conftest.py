@@ -20,11 +20,12 @@ def workspace() -> Any:
     unit = np.repeat([1, 2, 1], [100, 40, 50])
     shape = np.zeros(40)
     shape[10] = -1.0
+    jitter = np.random.default_rng(0).integers(-1, 2, (190, 40))
     space = Workspace()
     space.show(
         ns.Project.in_memory(
             ns.Spikes(
-                raw=(shape * np.where(unit == 1, 100, 300)[:, None]).astype(np.int16),
+                raw=(shape * np.where(unit == 1, 100, 300)[:, None] + jitter).astype(np.int16),
                 times_s=times,
                 channel=np.repeat([3, 4], [140, 50]),
                 unit=unit,
