@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,7 +37,7 @@ class NpzLoader(Loader):
         """Return the rows in file order."""
         try:
             arrays = _read(path)
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, zipfile.zlib.error) as cause:  # type: ignore[attr-defined]  # typeshed hides it
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, UnicodeError, zlib.error) as cause:
             raise LoadError(path, f"is not a whole .npz file ({cause})", "Save or copy it again") from None
         except OSError as cause:
             if cause.errno != errno.EINVAL:

@@ -46,7 +46,7 @@ class TableLoader(Loader):
         columns = {ours: table[theirs] for theirs, ours in known.items()}
         try:
             return _spikes(path, columns, table[list(samples)].to_numpy(), list(samples.values()))
-        except DataError as error:
+        except (ValueError, TypeError, OverflowError) as error:  # DataError, or numbers too large for their columns
             raise LoadError(path, str(error).rstrip("."), "Correct the table and save it again") from None
 
 
