@@ -7,7 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .inputs import probability, progress, read, require_writable, tell, whole_number_from, write
+from .inputs import (
+    add_work,
+    jobs,
+    probability,
+    progress,
+    read,
+    require_writable,
+    tell,
+    whole_number_from,
+    work,
+    write,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +32,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     inputs = argparse.ArgumentParser(add_help=False)
     inputs.add_argument("input", nargs="+", metavar="IN", help="files or projects; a project is read, not changed")
     inputs.add_argument("-o", "--output", required=True, metavar="OUT", help="its suffix names the format")
-    inputs.add_argument("--jobs", type=whole_number_from(1), default=1, metavar="N", help="channels at a time")
+    add_work(inputs)
     cleaning = argparse.ArgumentParser(add_help=False)
     cleaning.add_argument("--cleaner", metavar="NAME", help="default: the setting `cleaner`")
     cleaning.add_argument("--threshold", type=probability, metavar="P", help="events below are noise; default 0.5")
@@ -51,9 +62,10 @@ def _run(options: argparse.Namespace) -> None:
     spikes = read(options.input)
     require_writable(options.output, spikes)
     locked = _locked(options.input, spikes)
-    for step in options.steps:
-        spikes = step(spikes, locked, options)
-    write(spikes, options.output)
+    with work(options):
+        for step in options.steps:
+            spikes = step(spikes, locked, options)
+        write(spikes, options.output)
 
 
 def _clean(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespace) -> Spikes:
@@ -65,7 +77,9 @@ def _clean(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespac
 
     threshold = settings().threshold if options.threshold is None else options.threshold
     with progress("cleaning") as update:
-        p = spike_probability(spikes, options.cleaner or settings().cleaner, progress=update)
+        p = spike_probability(
+            spikes, options.cleaner or settings().cleaner, progress=update, jobs=jobs(options, spikes)
+        )
     if options.scores:
         _save_scores(Path(options.scores), p)
     below = (p < threshold) & ~locked
@@ -92,7 +106,7 @@ def _sort(spikes: Spikes, locked: NDArray[np.bool_], options: argparse.Namespace
             sorter=options.sorter or settings().sorter,
             seed=options.seed,
             rows=wanted,
-            jobs=options.jobs,
+            jobs=jobs(options, spikes),
             progress=update,
         )
     # A label was given to events that may be in other units now.

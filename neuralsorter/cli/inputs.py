@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from neuralsorter.spikes import Spikes
 
 
+_SMALL = 20_000  # events
+
+
 def tell(sentences: Iterable[str]) -> None:
     """Write what the user should know on stderr."""
     for sentence in sentences:
@@ -81,6 +84,37 @@ def share(text: str) -> Iterator[Callable[[float, str], None]]:
             bar.update(done - bar.n)
 
         yield update
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where work is done."""
+    parser.add_argument(
+        "--jobs", type=whole_number_from(1), metavar="N",
+        help="channels at a time, each in a process; default: as many as cores and memory allow",
+    )  # fmt: skip
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="work on this dask.distributed cluster")
+
+
+@contextlib.contextmanager
+def work(options: argparse.Namespace) -> Iterator[None]:
+    """Work where the flags say; what is finished is kept beside the output until all is, in case of a kill."""
+    from neuralsorter.batch import planned
+
+    output = Path(options.output)
+    with planned(options.scheduler, output.with_name(output.name + ".partial")):
+        yield
+
+
+def jobs(options: argparse.Namespace, spikes: Spikes) -> int:
+    """Return in how many processes to work; starting some takes longer than a small recording."""
+    import numpy as np
+
+    from neuralsorter.batch import all_jobs
+
+    if options.jobs or len(spikes) < _SMALL:
+        return options.jobs or 1
+    largest = int(np.unique(spikes.channel, return_counts=True)[1].max())
+    return all_jobs(largest * int(np.prod(spikes.raw.shape[1:])) * 4)
 
 
 def whole_number_from(least: int) -> Callable[[str], int]:

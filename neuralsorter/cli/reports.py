@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .inputs import progress, read, whole_number_from
+from .inputs import add_work, jobs, progress, read, work
+
+if TYPE_CHECKING:
+    from neuralsorter.project import Project
+    from neuralsorter.spikes import Spikes
 
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -21,23 +25,27 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     report.add_argument("input", nargs="+", metavar="IN", help="one project, or files")
     report.add_argument("-o", "--output", required=True, metavar="REPORT.html")
     report.add_argument("--title", default="", metavar="TEXT", help="default: the project's or first file's name")
-    report.add_argument(
-        "--jobs", type=whole_number_from(1), default=1, metavar="N", help="channels at a time, each in a process"
-    )
+    add_work(report)
     report.set_defaults(run=_report)
 
 
 def _report(options: argparse.Namespace) -> None:
-    from neuralsorter.reporting import check, write_report
+    from neuralsorter.reporting import check
 
     check(Path(options.output))
     paths = [Path(path) for path in options.input]
     if len(paths) == 1 and (paths[0] / "project.json").is_file():
         from neuralsorter.project import Project
 
-        with Project.open(paths[0], read_only=True) as project, progress("report") as update:
-            write_report(project, options.output, title=options.title, jobs=options.jobs, progress=update)
+        with Project.open(paths[0], read_only=True) as project:
+            _write(project, project.spikes, options)
         return
     spikes = read(options.input)
-    with progress("report") as update:
-        write_report(spikes, options.output, title=options.title, jobs=options.jobs, progress=update)
+    _write(spikes, spikes, options)
+
+
+def _write(source: Spikes | Project, spikes: Spikes, options: argparse.Namespace) -> None:
+    from neuralsorter.reporting import write_report
+
+    with work(options), progress("report") as update:
+        write_report(source, options.output, title=options.title, jobs=jobs(options, spikes), progress=update)

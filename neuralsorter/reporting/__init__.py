@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,6 @@ SUFFIXES = (".html", ".htm")
 _MOST_ACTIONS = 2000
 _LONGEST = 300  # characters of an action's parameters
 
-Map = Callable[..., Iterator[tuple[int, Section]]]
-
 
 def check(path: Path) -> None:
     """Refuse a path that no report can be written to."""
@@ -49,7 +46,6 @@ def write_report(
     jobs: int = 1,
     progress: batch.Progress | None = None,
     cancel: threading.Event | None = None,
-    mapped: Map | None = None,
 ) -> None:
     """Write overview, history and one section a channel.
 
@@ -62,13 +58,11 @@ def write_report(
     title : str
         Heading; the project's or first file's name by default.
     jobs : int
-        Processes to work in; fewer than 1 means one per core.
+        Processes to work in; fewer than 1 means as many as cores and memory allow.
     progress : callable, optional
         Called with (channels done, channels in all).
     cancel : threading.Event, optional
         Stops the work when set; nothing is written then.
-    mapped : callable, optional
-        Used instead of `batch.map_channels`, to work elsewhere.
 
     Raises
     ------
@@ -84,10 +78,8 @@ def write_report(
     spikes = source.spikes if isinstance(source, Project) else source
     whole = recording(spikes)
     channels = np.unique(spikes.channel).tolist()
-    run = mapped or partial(batch.map_channels, jobs=jobs)
-    found = run(
-        describe, _tasks(spikes, whole, channels, project), progress=progress, cancel=cancel, total=len(channels)
-    )
+    tasks = _tasks(spikes, whole, channels, project)
+    found = batch.map_channels(describe, tasks, jobs, progress, cancel, total=len(channels))
     sections = [section for _, section in found]
     text = _page(
         title=title or _name(spikes, project),

@@ -12,7 +12,17 @@ from neuralsorter.plugins import Sorter
 from neuralsorter.spikes import Spikes
 
 from .channel import sort_channel, stability
-from .channels import BUNDLED, DEFAULT, ChannelSort, clock, sort_channels, stability_of
+from .channels import (
+    BUNDLED,
+    DEFAULT,
+    ChannelSort,
+    clock,
+    groups_of,
+    labels_of,
+    made,
+    sort_channels,
+    stability_of,
+)
 from .matching import Match, like, match_units
 from .numbering import stable_units
 from .result import SortResult
@@ -85,13 +95,17 @@ def sort(
 
     """
     units = spikes.unit.astype(np.int64)
-    for found in sort_channels(
-        spikes, sorter=sorter, seed=seed, rows=rows, progress=progress, cancel=cancel, jobs=jobs
-    ):
-        others = spikes.channel == found.channel
-        others[found.rows] = False
+    groups = groups_of(spikes, rows)
+    # A user's own sorter is found by its name wherever the work is done; its class could not travel.
+    chosen = made(sorter)
+    sent = sorter if isinstance(sorter, str) else chosen
+    tasks = ((sent, spikes.take(group), seed) for group in groups)
+    for index, labels in batch.map_channels(labels_of, tasks, jobs, progress, cancel, total=len(groups)):
+        group = groups[index]
+        others = spikes.channel == spikes.channel[group[0]]
+        others[group] = False
         taken = set(spikes.unit[others].tolist())
-        units[found.rows] = _free_numbers(found.result.n_units, taken)[found.result.labels]
+        units[group] = _free_numbers(int(labels.max()) + 1, taken)[labels]
     return units
 
 

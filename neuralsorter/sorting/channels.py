@@ -56,13 +56,24 @@ def sort_channels(
     nearest unit and flagged.
     """
     chosen = made(sorter)
-    order = np.flatnonzero(mask(rows, len(spikes)) & (spikes.unit != NOISE))
-    order = order[np.argsort(spikes.channel[order], kind="stable")]
-    starts = np.flatnonzero(np.diff(spikes.channel[order], prepend=np.iinfo(np.int64).min))
-    groups = np.split(order, starts[1:]) if len(order) else []
+    groups = groups_of(spikes, rows)
     tasks = ((chosen, spikes.take(group), seed) for group in groups)
     for index, result in batch.map_channels(_sort_group, tasks, jobs, progress, cancel, total=len(groups)):
         yield ChannelSort(int(spikes.channel[groups[index][0]]), groups[index], result)
+
+
+def groups_of(spikes: Spikes, rows: ArrayLike | None) -> list[NDArray[np.int64]]:
+    """Return the rows to sort of each channel, noise left out."""
+    order = np.flatnonzero(mask(rows, len(spikes)) & (spikes.unit != NOISE))
+    order = order[np.argsort(spikes.channel[order], kind="stable")]
+    starts = np.flatnonzero(np.diff(spikes.channel[order], prepend=np.iinfo(np.int64).min))
+    return np.split(order, starts[1:]) if len(order) else []
+
+
+def labels_of(task: tuple[str | Sorter, Spikes, int]) -> NDArray[np.int64]:
+    """Return a label per event of one channel, 0..k-1."""
+    sorter, events, seed = task
+    return np.asarray(_sort_group((made(sorter), events, seed)).labels, np.int64)
 
 
 def stability_of(found: ChannelSort, spikes: Spikes, sorter: str | Sorter | None, seed: int) -> NDArray[np.float64]:
