@@ -139,9 +139,10 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox", "--disable-gpu"])  # noqa: SLF001
         try:
             contexts = [chromium.new_context(viewport={"width": 1200, "height": 800}) for _ in range(PEOPLE)]
-            people = [Person(drive.Tab(c.new_page(), server.url), at) for at, c in enumerate(contexts, 1)]
-            for person in people:
-                person.begin()
+            people = []
+            for channel, context in enumerate(contexts, 1):
+                people.append(Person(drive.Tab(context.new_page(), server.url), channel))
+                people[-1].begin()
             for _ in range(5):
                 people[0].act()
             alone = np.median(people[0].waits_ms)

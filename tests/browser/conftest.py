@@ -88,10 +88,12 @@ class Server:
             if self.process.poll() is not None:
                 pytest.fail(f"The server stopped:\n{self.log()[-4000:]}")
             try:
-                with urllib.request.urlopen(self.url, timeout=60):  # noqa: S310 - our own address
-                    return
+                with urllib.request.urlopen(self.url, timeout=60) as answer:  # noqa: S310 - our own address
+                    if "X-NeuralSorter-Loading" not in answer.headers:  # the page, no longer its frame alone
+                        return
             except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
+                pass
+            time.sleep(0.2)
         pytest.fail(f"The server did not answer within {START_S} s:\n{self.log()[-4000:]}")
 
     def log(self) -> str:
