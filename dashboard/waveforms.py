@@ -83,8 +83,8 @@ class Waveforms(pn.viewable.Viewer):
         choices = [
             pmui.Select.from_param(self.param[name], label=label, width=width, **small)
             for name, label, width in (
-                ("tool", "Drag (Q, B, P)", 105),
-                ("mode", "Region (Shift+M)", 115),
+                ("tool", "Drag", 100),
+                ("mode", "Region", 105),
                 ("alignment", "Align at (G)", 105),
                 ("shading", "Shading (X)", 110),
             )
