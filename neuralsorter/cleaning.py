@@ -126,8 +126,15 @@ def provenance(cleaner: str | plugins.Cleaner | None = None) -> dict[str, Any]:
 def judge_channel(task: tuple[str | plugins.Cleaner, Spikes]) -> NDArray[np.float32]:
     """Return the probabilities of the events of one channel."""
     cleaner, events = task
+    judge = _named(cleaner) if isinstance(cleaner, str) else cleaner
     with threadpool_limits(1, user_api="blas"):
-        return _judged(_cleaner(cleaner), events, np.arange(len(events)), None)
+        return _judged(judge, events, np.arange(len(events)), None)
+
+
+@lru_cache(maxsize=4)
+def _named(name: str) -> plugins.Cleaner:
+    """Return a cleaner by name; looking for plug-ins takes longer than a small channel."""
+    return _cleaner(name)
 
 
 def _each(
