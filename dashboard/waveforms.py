@@ -99,7 +99,10 @@ class Waveforms(pn.viewable.Viewer):
                 ("Reset view", "Show the whole window (R or double click)", lambda _: self.reset_view()),
             )
         ]
-        return pmui.Row(*choices, *buttons, margin=(4, 4, 0, 4))
+        return pmui.Row(
+            *choices, *buttons, margin=(4, 4, 0, 4), sizing_mode="stretch_width",
+            sx={"flexWrap": "wrap"}, styles={"flex-wrap": "wrap"},  # on a narrow window in two lines, never over the side
+        )  # fmt: skip
 
     def _opened(self) -> None:
         focus, project = self.workspace.focus, self.workspace.project
