@@ -26,6 +26,7 @@ from .schema import JournalDamagedError, check_format, connect
 from .seal import Seal, look_at, unseal
 
 FORMAT = 1
+CHOICES = ("settings.toml", "models/*.keras")
 FACTS, JOURNAL, EXPERIMENTS, BACKUPS, CACHE = "project.json", "curation.db", "experiments", "backups", "cache"
 
 
@@ -183,6 +184,14 @@ def copy_experiments(experiments: Sequence[Experiment], target: Path) -> None:
             shutil.copymode(path, place / path.name)
         sync_folder(place)
     sync_folder(target / EXPERIMENTS)
+
+
+def copy_choices(source: Path, target: Path) -> None:
+    """Copy what a project has of its own to choose with: its settings and the networks that they name."""
+    for path in sorted([*source.glob(CHOICES[0]), *source.glob(CHOICES[1])]):
+        place = target / path.relative_to(source)
+        place.parent.mkdir(exist_ok=True)
+        copy_durably(path, place)
 
 
 def _require(lock: WriterLock, folder: Path) -> None:

@@ -18,7 +18,16 @@ from neuralsorter.journal import Journal
 from neuralsorter.spikes import Spikes
 
 from .backups import EVERY_ACTIONS, EVERY_S, back_up, head_of, listed
-from .folder import BACKUPS, JOURNAL, check_facts, copy_experiments, experiment_folder, imports, new_folder
+from .folder import (
+    BACKUPS,
+    JOURNAL,
+    check_facts,
+    copy_choices,
+    copy_experiments,
+    experiment_folder,
+    imports,
+    new_folder,
+)
 from .noise import Noise
 from .rescue import copy_prefix, problems
 from .schema import connect
@@ -90,6 +99,8 @@ class Keeping(Noise):
             upto = max(number, first)
             held = sum(a.id <= upto for a in self._journal.imports())
             copy_experiments(self._experiments[:held], partial)
+            if self._path is not None:
+                copy_choices(self._path, partial)
             experiments = [store.read(experiment_folder(partial, i)) for i in range(held)]
             with self._journal.reading() as db:
                 n = copy_prefix(db, partial / JOURNAL, upto, [e.digest for e in experiments])

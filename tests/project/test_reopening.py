@@ -120,3 +120,15 @@ def test_export_writes_input_order_units_and_former_units(
         np.testing.assert_array_equal(data["ChannelID"], channel)
         np.testing.assert_array_equal(data["UnitID"], np.where(channel == 2, 4, 1))
         np.testing.assert_array_equal(data["OldID"], np.where(channel == 2, 1, -1))
+
+
+def test_a_copy_keeps_the_network_that_the_project_chose(folder: Path, tmp_path: Path) -> None:
+    from neuralsorter.adopting import adopt
+    from neuralsorter.settings import settings
+
+    (tmp_path / "learned.keras").write_bytes(b"a network")
+    adopt(tmp_path / "learned.keras", folder)
+    with Project.open(folder) as project:
+        copy = project.save_copy(tmp_path / "copy.nsort")
+    assert settings(copy).cleaner == str(copy / "models" / "learned-1.keras")
+    assert (copy / "models" / "learned-1.keras").read_bytes() == b"a network"
