@@ -33,6 +33,7 @@ def test_files_become_experiments_in_the_order_they_were_clicked(
     page = tab.page
     page.get_by_role("button", name="Open…").first.click()
     page.get_by_text("b.npz").first.click()
+    page.wait_for_timeout(500)  # as fast as a person: what comes within 50 ms is taken together
     page.get_by_text("a.npz").first.click(modifiers=["Control"])
     page.get_by_text("Experiments in this order: 0: b.npz, 1: a.npz").wait_for()
     page.get_by_role("button", name="Open", exact=True).click()
