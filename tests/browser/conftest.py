@@ -139,7 +139,8 @@ class Tab:
 
     def _failed(self, error: str) -> None:
         # 2026-11: Bokeh 3.9 may measure a figure that has just joined a page before laying it out, and then does so.
-        if "top_panel" not in error:
+        # What is drawn on such a figure can overtake it on the way; it is drawn again with the next change.
+        if "top_panel" not in error and not error.endswith("isn't known"):
             self.errors.append(error)
 
     def _requested(self, request: Any) -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -107,8 +107,7 @@ def _open(tab: Tab, name: str, says: str) -> None:
 
 
 def _lasso_everything(tab: Tab, name: str) -> None:
-    tab.page.wait_for_timeout(1000)  # the figure has just joined the page
-    x, y, width, height = tab.page.evaluate(_FRAME, name)
+    x, y, width, height = _settled(tab, name)
     corners = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.98), (0.01, 0.98), (0.01, 0.01)]
     mouse = tab.page.mouse
     mouse.move(x + width * 0.01, y + height * 0.01)
@@ -116,6 +115,16 @@ def _lasso_everything(tab: Tab, name: str) -> None:
     for across, down in corners[1:]:
         mouse.move(x + width * across, y + height * down, steps=4)
     mouse.up()
+
+
+def _settled(tab: Tab, name: str) -> list[float]:
+    """Return the frame of a figure that has just joined the page, once it has its place."""
+    seen: list[Any] = []
+    while len(seen) < 5 or seen[-1] is None or any(frame != seen[-1] for frame in seen[-5:]):
+        tab.page.wait_for_timeout(300)
+        seen.append(tab.page.evaluate(_FRAME, name))
+        assert len(seen) < 100
+    return list(seen[-1])
 
 
 def _review(tab: Tab, place: Path, n_channels: int) -> None:
