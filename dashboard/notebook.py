@@ -42,6 +42,13 @@ class Cell:
         else:
             self._loop.call_soon_threadsafe(self._run, call)
 
+    def add_timeout_callback(self, call: Callable[[], object], wait_ms: int) -> None:
+        """Run `call` on the kernel's loop after a while."""
+        if self._loop is None:
+            call()
+        else:
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait_ms / 1000, self._run, call)
+
     def _run(self, call: Callable[[], object]) -> None:
         call()
         for pane in self.shown:

@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 import neuralsorter as ns
+
+
+@pytest.fixture(autouse=True)
+def _no_loop() -> Iterator[None]:
+    """Hide the loop that Playwright leaves running where browser tests came before: it is not a kernel's."""
+    running = asyncio.events._get_running_loop()
+    asyncio.events._set_running_loop(None)
+    yield
+    asyncio.events._set_running_loop(running)
 
 
 def test_edits_in_a_notebook_land_in_the_project_it_holds() -> None:
