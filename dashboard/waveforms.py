@@ -101,7 +101,7 @@ class Waveforms(pn.viewable.Viewer):
         ]
         return pmui.Row(
             *choices, *buttons, margin=(4, 4, 0, 4), sizing_mode="stretch_width",
-            styles={"flex-wrap": "wrap"},  # on a narrow window in two lines, never over the side
+            sx={"flexWrap": "wrap"},  # on a narrow window in two lines, never over the side
         )  # fmt: skip
 
     def _opened(self) -> None:
