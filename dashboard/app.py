@@ -56,7 +56,7 @@ class App:
         self.scripts = Scripts(self.workspace)
         self.judge = Judge(self.workspace)
         self.review = Review(self.workspace)
-        self.judge.allow(self.files.folders.inside)
+        self.workspace.allowed = self.files.folders.inside
         self.people = People(self.workspace)
         self.help, self.plugins = Help(), Plugins(self.workspace)
         self.keys = KeyMap(self.act, keys=bindings(self.workspace.settings.keys))

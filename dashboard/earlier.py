@@ -46,9 +46,10 @@ class Earlier(pn.viewable.Viewer):
 
     def start(self) -> None:
         """Compare off the event loop, then renumber as one edit."""
-        project, path = writable(self.workspace), Path(self.path.value.strip()).expanduser()
-        if not self.path.value.strip():
+        project, text = writable(self.workspace), str(self.path.value).strip()
+        if not text:
             raise DataError("Name the project or file whose unit numbers you want.")
+        path = self.workspace.allowed(Path(text).expanduser())
 
         def work(*_: Any) -> Any:
             from neuralsorter.sorting import like

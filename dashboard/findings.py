@@ -127,9 +127,7 @@ class Findings(pn.viewable.Viewer):
                 f"{int(row['outliers']):,}",
                 "mua" if row["mua"] else "",
             ]
-            lines.append(
-                "<tr>" + "".join(f'<td style="text-align:right;padding:1px 5px">{c}</td>' for c in cells) + "</tr>"
-            )
+            lines.append("<tr>" + "".join(f"<td {CELL}>{c}</td>" for c in cells) + "</tr>")
         return (
             '<table style="font:13px system-ui;border-collapse:collapse;width:100%" aria-label="Units found">'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

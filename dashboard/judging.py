@@ -10,10 +10,10 @@ import panel_material_ui as pmui
 
 from .jobs import this_page
 from .viewbar import ViewBar
-from .views import VIEWS, Compare
+from .views import VIEWS
 from .workspace import Workspace
 
-HEIGHT, LARGE = 300, 640  # px
+HEIGHT = 300  # px
 JOINING_MS = 300
 
 
@@ -40,12 +40,6 @@ class Judge(pn.viewable.Viewer):
 
     def __panel__(self) -> Any:
         return self._pane
-
-    def allow(self, resolve: Any) -> None:
-        """Let views open only paths that `resolve` lets pass."""
-        compare = self.views[Compare.title]
-        if isinstance(compare, Compare):
-            compare.allowed = resolve
 
     def _opened(self) -> None:
         project, focus = self.workspace.project, self.workspace.focus

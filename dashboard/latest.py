@@ -24,11 +24,6 @@ class Latest:
             self._idle.clear()
         threading.Thread(target=self._run, name="view", daemon=True).start()
 
-    def forget(self) -> None:
-        """Drop a wish that has not begun."""
-        with self._lock:
-            self._next = None
-
     def wait(self, timeout_s: float) -> bool:
         """Wait until there is no work left; False when it took longer."""
         return self._idle.wait(timeout_s)

@@ -62,6 +62,8 @@ class Screen:
         What dragging can do, of TOOLS; the first is what it does at first.
     in_toolbar : bool
         Whether the tools are in the figure's toolbar; if not, `activate` chooses among them.
+    crossing : bool
+        Whether a dotted line marks x = 0.
 
     """
 
@@ -76,6 +78,7 @@ class Screen:
         y_label: str = "µV",
         tools: Sequence[str] = ("lasso", "box", "pan"),
         in_toolbar: bool = True,
+        crossing: bool = False,
     ) -> None:
         self._on_view, self._on_region, self._on_reset = on_view, on_region, on_reset
         self._modifiers: dict[str, bool] = {}
@@ -104,9 +107,10 @@ class Screen:
         self._outline = ColumnDataSource({"xs": [], "ys": []})
         # The selection tools would otherwise fade the picture: it has no selected glyphs of its own.
         self.figure.image_rgba("image", "x", "y", "dw", "dh", source=self._image, level="image")
-        self.figure.add_layout(
-            Span(location=0, dimension="height", line_color="#8a8a8a", line_dash="dotted", line_alpha=0.7)
-        )
+        if crossing:
+            self.figure.add_layout(
+                Span(location=0, dimension="height", line_color="#8a8a8a", line_dash="dotted", line_alpha=0.7)
+            )
         self.figure.patches(
             "xs",
             "ys",

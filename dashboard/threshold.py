@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .algorithms import apply_threshold, judged
 from .evidence import WIDTH
-from .jobs import on_page
+from .jobs import on_page, this_page
 from .scope import Scope
 from .sides import GO, STAY, Sides
 from .workspace import Workspace, attempt
@@ -31,7 +31,7 @@ class Threshold(pn.viewable.Viewer):
         super().__init__(**params)
         self.workspace, self.scope = workspace, scope
         self.active = False
-        self._document = pn.state.curdoc
+        self._document = this_page()
         self._waiting = False
         self._movable: NDArray[np.int64] = np.zeros(0, np.int64)
         self.slider = pmui.FloatSlider.from_param(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neuralsorter.stages import epochs, written
 
 from .evidence import WIDTH
-from .jobs import on_page
+from .jobs import on_page, this_page
 
 BINS = 300
 
@@ -27,7 +27,7 @@ class Timeline(pn.viewable.Viewer):
     def __init__(self, changed: Callable[[str], None], **params: Any) -> None:
         super().__init__(**params)
         self._changed = changed
-        self._document = pn.state.curdoc
+        self._document = this_page()
         self._marked: list[tuple[float, float]] = []
         self._rate = ColumnDataSource({"left": [], "right": [], "top": []})
         self._epochs = ColumnDataSource({"x0": [], "x1": []})

@@ -47,7 +47,7 @@ class Waveforms(pn.viewable.Viewer):
     def __init__(self, workspace: Workspace, evidence: Evidence, **params: Any) -> None:
         super().__init__(**params)
         self.workspace, self.evidence = workspace, evidence
-        self.screen = Screen(self.refresh, self.select, self.reset_view, tools=TOOLS, in_toolbar=False)
+        self.screen = Screen(self.refresh, self.select, self.reset_view, tools=TOOLS, in_toolbar=False, crossing=True)
         self._document = this_page()
         self.painter = Painter(self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere)
         self._last: Painted | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ class Workspace(param.Parameterized):
         self.jobs, self.queue = Jobs(), Queue()
         self._document = this_page()
         self._watchers: list[Any] = []
+        self.allowed: Callable[[str | Path], Path] = Path  # raises for a path that may not be opened here
         self.settings = settings()
         self.threshold = self.settings.threshold
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import Cancelled, WorkerError
-from .keeping import Kept
+from .kept import Kept
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -39,7 +39,13 @@ def build(definition: Path) -> Any:
 
 
 def shapes(definition: str) -> tuple[list[int | None], list[int | None]]:
-    """Return the shapes of one input and one output of a network's definition file.
+    """Return the shapes of one input and one output of a network's definition file; raises as `checked` does."""
+    model = checked(Path(definition))
+    return list(model.input_shape[1:]), list(model.output_shape[1:])
+
+
+def checked(definition: Path) -> Any:
+    """Return the untrained model of a network's definition file, as `build` does, if it can be trained here.
 
     Raises
     ------
@@ -48,7 +54,7 @@ def shapes(definition: str) -> tuple[list[int | None], list[int | None]]:
 
     """
     try:
-        model = build(Path(definition))
+        model = build(definition)
         taken, given = list(model.input_shape[1:]), list(model.output_shape[1:])
     except PluginError:
         raise
@@ -59,7 +65,7 @@ def shapes(definition: str) -> tuple[list[int | None], list[int | None]]:
             f"{definition}: the network takes {taken} and gives {given}. Its build(60) must take (60, 4) and give one"
             " log odds."
         )
-    return taken, given
+    return model
 
 
 def fit(

@@ -251,9 +251,7 @@ def _model(network: str) -> Any:
         model = fitting.build(plugins.folder("models") / f"{SHIPPED}.py")
         model.set_weights(list(shipped_network().weights))
         return model
-    definition = plugins.get("models", network)
-    fitting.shapes(str(definition))
-    return fitting.build(definition)
+    return fitting.checked(plugins.get("models", network))
 
 
 def _split(

@@ -20,7 +20,7 @@ import pytest
 import neuralsorter as ns
 from neuralsorter import batch
 from neuralsorter.cli import main
-from neuralsorter.keeping import Kept
+from neuralsorter.kept import Kept
 from neuralsorter.sorting.sorters import PcaGmm
 from neuralsorter.testing import spikes_to_test
 

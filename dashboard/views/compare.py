@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,6 @@ class Compare(View):
 
     def build(self) -> Any:
         """Return the figure."""
-        self.allowed: Any = Path  # raises for a path that may not be opened
         self._held: tuple[Any, ...] = ()  # units of the file read last
         self._then: tuple[Any, ...] = ()  # units of the moment asked for last
         self._matrix = Matrix("view compare", "unit there", "unit now", self._tapped)
@@ -71,7 +69,7 @@ class Compare(View):
         """Return the other curation's unit of every row of the project."""
         project, against, file = look.project, look.options["against"], look.options["file"].strip()
         if file:
-            path = Path(self.allowed(file))
+            path = self.workspace.allowed(file)
             if self._held[:2] != (id(project), path):
                 self._held = id(project), path, units_in(path, project)
             other: NDArray[np.int32] = self._held[2]

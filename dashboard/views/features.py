@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 import panel_material_ui as pmui
 import param
-from bokeh.models import Span
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from neuralsorter.drawing.canvas import Image
+from neuralsorter.drawing.points import point_counts, points_inside
 from neuralsorter.spikes import NOISE
 
 from ..jobs import on_page
@@ -67,11 +65,11 @@ class Features(View):
 
     def build(self) -> Any:
         """Return the figure, with the tools of the main screen."""
-        self.screen = Screen(self.refresh, self.select, self.fit)
-        figure = self.screen.figure
-        figure.update(name="view features", min_height=200)
-        figure.center = [part for part in figure.center if not isinstance(part, Span)]
-        return figure
+        x_label, y_label = str(self.x_axis), str(self.y_axis)
+        self.screen = Screen(
+            self.refresh, self.select, self.fit, name="view features", x_label=x_label, y_label=y_label
+        )
+        return self.screen.figure
 
     def controls(self) -> list[Any]:
         """Return the choice of axes."""
@@ -94,21 +92,19 @@ class Features(View):
         fitted = (self._holds, look.options["x_axis"], look.options["y_axis"])
         window = self._window(look, x, y, fresh=fitted != self._fitted)
         visible = np.isin(look.unit, list(look.visible))
-        column = _pixel(x, window.x_range, window.width)
-        line = _pixel(y, window.y_range, window.height)
-        drawn = visible & (column >= 0) & (line >= 0)
-        radius = 2 if visible.sum() < LARGE_DOTS else 1 if visible.sum() < SMALL_DOTS else 0
-        shape = window.height, window.width
-        pixel = line.astype(np.int64) * window.width + column
+        place = window.width, window.height, window.x_range, window.y_range
+        spread = 2 if visible.sum() < LARGE_DOTS else 1 if visible.sum() < SMALL_DOTS else 0
         images = {
-            int(unit): _counts(pixel[drawn & (look.unit == unit)], shape, radius)
-            for unit in np.unique(look.unit[drawn])
+            unit: point_counts(x[own], y[own], *place, spread=spread)
+            for unit in sorted(look.visible)
+            if (own := look.unit == unit).any()
         }
-        chosen = np.zeros(len(x), bool)
-        chosen[np.searchsorted(look.rows, look.selected)] = True
-        selected = _counts(pixel[drawn & chosen], shape, radius) if len(look.selected) else None
-        rgba = shade(images, shape, dark=look.dark, selected=selected)
-        return Scatter(x, y, window, rgba, int(drawn.sum()), fitted)
+        chosen = np.searchsorted(look.rows, look.selected)
+        chosen = chosen[visible[chosen]]
+        selected = point_counts(x[chosen], y[chosen], *place, spread=spread) if len(look.selected) else None
+        rgba = shade(images, (window.height, window.width), dark=look.dark, selected=selected)
+        n_drawn = int(point_counts(x[visible], y[visible], *place).sum())
+        return Scatter(x, y, window, rgba, n_drawn, fitted)
 
     def draw(self, look: Look, result: Scatter) -> str:
         """Show the picture in the window it was drawn for."""
@@ -137,9 +133,7 @@ class Features(View):
             self._latest.wish(lambda: self._select(*done, polygon, mode))
 
     def _select(self, look: Look, result: Scatter, polygon: NDArray[np.float64], mode: str) -> None:
-        from neuralsorter.sorting.coordinates import inside
-
-        hit = inside(result.x, result.y, np.ascontiguousarray(polygon, np.float64))
+        hit = points_inside(polygon, result.x, result.y)
         rows = look.rows[hit & np.isin(look.unit, list(look.visible))]
         region = {"axes": [look.options["x_axis"], look.options["y_axis"]], "mode": mode, "channel": look.channel,
                   "polygon": np.round(polygon, 4).tolist()}  # fmt: skip
@@ -193,19 +187,3 @@ def _range(values: NDArray[np.float32]) -> tuple[float, float]:
     low, high = np.percentile(known, NEARLY_ALL) if len(known) else (0.0, 1.0)
     air = AIR * (float(high) - float(low)) or 1.0
     return float(low) - air, float(high) + air
-
-
-def _pixel(values: NDArray[np.float32], span: tuple[float, float], count: int) -> NDArray[np.int32]:
-    """Return the pixel of each value, -1 outside the window."""
-    with np.errstate(invalid="ignore"):
-        place = np.floor((values - span[0]) / (span[1] - span[0]) * count)
-        return np.where((place >= 0) & (place < count), place, -1).astype(np.int32)
-
-
-def _counts(pixel: NDArray[np.int64], shape: tuple[int, int], radius: int) -> Image:
-    """Return how many dots cover each pixel: exact counts, each dot so wide that it can be seen."""
-    exact = np.bincount(pixel, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int32)
-    if radius == 0:
-        return exact
-    spread = sliding_window_view(np.pad(exact, radius), (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(spread.sum(axis=(2, 3)), np.int32)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.drawing.gathering import FEW, gather
 from neuralsorter.kernel import kernel
 
 from .block import Block, Window
 from .canvas import Canvas
+from .gathering import FEW, gather
 from .grouping import NO_ORDER
 from .paircounts import encode, quantise
 from .rasterlines import MISSING, clip, column_rows

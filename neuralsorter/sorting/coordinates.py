@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.kernel import kernel
-
 from .alignment import Alignment
 from .features import fill, principal_axes
 from .splitting import Recipe, encode
@@ -100,19 +98,3 @@ def _between(values: NDArray[Any], top: NDArray[np.int64]) -> NDArray[np.float64
     inside = (top > 0) & (top < last) & (bend < 0)
     step = 0.5 * (left - right) / np.where(inside, bend, -1.0)
     return np.where(inside, np.clip(step, -0.5, 0.5), 0.0)
-
-
-@kernel
-def inside(x: NDArray[np.float32], y: NDArray[np.float32], polygon: NDArray[np.float64]) -> Any:
-    """Say which points (n,) lie in a polygon (m, 2), by the even-odd rule."""
-    found = np.zeros(len(x), np.bool_)
-    for i in range(len(x)):
-        odd = False
-        j = len(polygon) - 1
-        for k in range(len(polygon)):
-            ax, ay, bx, by = polygon[k, 0], polygon[k, 1], polygon[j, 0], polygon[j, 1]
-            if (ay > y[i]) != (by > y[i]) and x[i] < (bx - ax) * (y[i] - ay) / (by - ay) + ax:
-                odd = not odd
-            j = k
-        found[i] = odd
-    return found

@@ -32,18 +32,6 @@ def scatter(view: Any) -> Any:
     return view._done[1]
 
 
-def test_every_event_inside_the_window_is_counted_once() -> None:
-    from dashboard.views.features import _counts, _pixel
-
-    x = np.array([0.0, 0.999, 1.0, -0.1, np.nan, 0.5], np.float32)
-    np.testing.assert_array_equal(_pixel(x, (0.0, 1.0), 4), [0, 3, -1, -1, -1, 2])
-    image = _counts(np.array([5, 5, 6]), (3, 4), 0)
-    assert image.sum() == 3
-    assert image[1, 1] == 2
-    wide = _counts(np.array([5]), (3, 4), 1)
-    np.testing.assert_array_equal(wide, [[1, 1, 1, 0]] * 3)
-
-
 def test_the_first_latent_axes_tell_the_units_apart(view: Any) -> None:
     found, unit = scatter(view), view.workspace.project.unit
     points = np.column_stack([found.x, found.y])
@@ -97,13 +85,3 @@ def test_hidden_units_are_neither_drawn_nor_selected(view: Any) -> None:
     view.select(everything, "replace")
     scatter(view)
     np.testing.assert_array_equal(focus.selected, np.flatnonzero(unit != 2))
-
-
-def test_a_million_points_are_placed_and_counted_in_one_go() -> None:
-    from neuralsorter.sorting.coordinates import inside
-
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(2, 1_000_000)).astype(np.float32)
-    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
-    hit = inside(x, y, np.column_stack([np.cos(angle), np.sin(angle)]))
-    assert (hit != (np.hypot(x, y) < 1)).mean() < 1e-3

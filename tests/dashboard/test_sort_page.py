@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import neuralsorter as ns
+from neuralsorter.errors import FileError
 from tests.sorting.test_sort import events, spikes
 
 
@@ -146,6 +147,18 @@ def test_strays_are_selected_by_one_key(app: Any) -> None:
     wait(app, lambda: "unlike their unit, and" in app.workspace.says)
     assert np.isin(odd, focus.selected).mean() > 0.8
     assert len(focus.selected) < 60
+
+
+def test_an_earlier_file_outside_the_folders_of_the_server_is_not_read(
+    app: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    secret = tmp_path_factory.mktemp("elsewhere") / "earlier.npz"
+    waves, unit = events(200, seed=1)
+    ns.save(spikes(waves, unit=unit + 5), secret)
+    app.sorting.earlier.path.value = str(secret)
+    with pytest.raises(FileError, match="only opens files in"):
+        app.sorting.earlier.start()
+    assert app.workspace.project.n_edits == 0
 
 
 def test_units_get_the_numbers_of_an_earlier_file(app: Any, tmp_path: Path) -> None:

@@ -27,3 +27,16 @@ def test_points_inside_a_polygon_are_found() -> None:
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
     x, y = np.array([0.5, 1.5, 0.1, np.nan]), np.array([0.5, 0.5, 0.9, 0.5])
     assert points_inside(square, x, y).tolist() == [True, False, True, False]
+
+
+def test_the_upper_end_of_a_range_lies_outside_as_does_what_is_unknown() -> None:
+    x = np.array([0.0, 0.999, 1.0, -0.1, np.nan, 0.5], np.float32)
+    np.testing.assert_array_equal(point_counts(x, np.zeros(6), 4, 1, (0.0, 1.0), (0.0, 1.0)), [[1, 0, 1, 1]])
+
+
+def test_a_million_points_are_placed_in_one_go() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 1_000_000)).astype(np.float32)
+    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    hit = points_inside(np.column_stack([np.cos(angle), np.sin(angle)]), x, y)
+    assert (hit != (np.hypot(x, y) < 1)).mean() < 1e-3
