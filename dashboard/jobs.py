@@ -125,9 +125,17 @@ def this_page() -> Any:
     return pn.state.curdoc or _cell.get()
 
 
-def on_page(document: Any, call: Callable[[], object]) -> None:
+def on_page(document: Any, call: Callable[[], object], *, after_ms: int = 0) -> None:
     """Run `call` on the event loop of a page, holding its document; at once where there is no page (tests)."""
     if document is None or document.session_context is None:
         call()
+    elif after_ms:
+        document.add_timeout_callback(lambda: _in_turn(call), after_ms)
     else:
-        document.add_next_tick_callback(call)
+        document.add_next_tick_callback(lambda: _in_turn(call))
+
+
+def _in_turn(call: Callable[[], object]) -> None:
+    """Send changes the way that Panel sends those of a click: by another way they could overtake what they change."""
+    with pn.io.unlocked():
+        call()

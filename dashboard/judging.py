@@ -8,13 +8,11 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
-from .jobs import this_page
 from .viewbar import ViewBar
 from .views import VIEWS
 from .workspace import Workspace
 
 HEIGHT = 300  # px
-JOINING_MS = 300
 
 
 class Judge(pn.viewable.Viewer):
@@ -23,7 +21,6 @@ class Judge(pn.viewable.Viewer):
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
         self.workspace = workspace
-        self._document = this_page()
         self.views = {kind.title: kind(workspace) for kind in VIEWS}
         self._places: dict[str, pmui.Column] = {}
         self.tabs = ViewBar(self._clicked, names=list(self.views), margin=0)
@@ -71,19 +68,11 @@ class Judge(pn.viewable.Viewer):
                 view.active = False
         # A view joins the page when it is first opened and then stays: to take a figure away while something on it
         # is still on its way to the browser is an error there.
-        joins = bool(title) and title not in self._places
-        if joins:
+        if title and title not in self._places:
             self._places[title] = pmui.Column(self.views[title], sizing_mode="stretch_both", margin=0, visible=False)
             self.place.append(self._places[title])
         for name, place in self._places.items():
             place.visible = name == title
         self.place.visible = bool(title)
         if title:
-            self._activate(title, wait=joins)
-
-    def _activate(self, title: str, *, wait: bool) -> None:
-        """Let a view compute; one that has just joined the page a little later, or its drawing overtakes its figure."""
-        if wait and self._document is not None and self._document.session_context is not None:
-            self._document.add_timeout_callback(lambda: self._activate(title, wait=False), JOINING_MS)
-        elif self.workspace.view == title:
             self.views[title].active = True

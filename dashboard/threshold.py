@@ -88,11 +88,8 @@ class Threshold(pn.viewable.Viewer):
             on_page(self._document, lambda: self._mark.update(location=self.workspace.threshold))
         if not self.active or self._waiting:
             return
-        if self._document is None or self._document.session_context is None:
-            self._draw()
-            return
         self._waiting = True
-        self._document.add_timeout_callback(self._draw_later, FOLLOW_MS)
+        on_page(self._document, self._draw_later, after_ms=FOLLOW_MS)
 
     def _draw_later(self) -> None:
         self._waiting = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from neuralsorter import settings
 
 # The same examples every time, so that a run that passed passes again; NEURALSORTER_EXHAUSTIVE=1 looks for new ones.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
@@ -28,3 +30,20 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def plugin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Mapping[str, str]], Path]]:
+    """Return a function that writes files, {name: source}, into a plug-in folder and lets the settings name it."""
+
+    def fill(files: Mapping[str, str]) -> Path:
+        for name, source in files.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(source, "utf-8")
+        monkeypatch.setenv("NEURALSORTER_PLUGINS", str(tmp_path))
+        settings.reload()
+        return tmp_path
+
+    yield fill
+    monkeypatch.delenv("NEURALSORTER_PLUGINS", raising=False)
+    settings.reload()

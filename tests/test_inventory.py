@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from neuralsorter import settings
 from neuralsorter.inventory import inventory
 
 BROKEN = {
@@ -25,16 +24,9 @@ BROKEN = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(plugin_folder: Callable[[Mapping[str, str]], Path]) -> Path:
     """Return a plug-in folder where everything is broken, each in its own way."""
-    for name, source in BROKEN.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(source, "utf-8")
-    monkeypatch.setenv("NEURALSORTER_PLUGINS", str(tmp_path))
-    settings.reload()
-    yield tmp_path
-    monkeypatch.delenv("NEURALSORTER_PLUGINS")
-    settings.reload()
+    return plugin_folder(BROKEN)
 
 
 def errors(*, networks: bool = False) -> dict[str, str]:

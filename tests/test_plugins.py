@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import neuralsorter as ns
-from neuralsorter import plugins, settings, testing
+from neuralsorter import plugins, testing
 from neuralsorter.errors import LoadError, PluginError
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "plugins.md"
@@ -17,16 +17,9 @@ EXAMPLES = dict(re.findall(r"```python (\S+)\n(.*?)```", PAGE.read_text("utf-8")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(plugin_folder: Callable[[Mapping[str, str]], Path]) -> Path:
     """Return a plug-in folder that holds every example of the docs."""
-    for name, source in EXAMPLES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(source, "utf-8")
-    monkeypatch.setenv("NEURALSORTER_PLUGINS", str(tmp_path))
-    settings.reload()
-    yield tmp_path
-    monkeypatch.delenv("NEURALSORTER_PLUGINS")
-    settings.reload()
+    return plugin_folder(EXAMPLES)
 
 
 def test_the_docs_show_one_plugin_of_each_kind() -> None:

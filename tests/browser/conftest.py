@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -139,8 +139,7 @@ class Tab:
 
     def _failed(self, error: str) -> None:
         # 2026-11: Bokeh 3.9 may measure a figure that has just joined a page before laying it out, and then does so.
-        # What is drawn on such a figure can overtake it on the way; it is drawn again with the next change.
-        if "top_panel" not in error and not error.endswith("isn't known"):
+        if "top_panel" not in error:
             self.errors.append(error)
 
     def _requested(self, request: Any) -> None:
@@ -200,17 +199,20 @@ class Tab:
         """Draw a lasso round a rectangle given as shares of a figure (0, 0 is its upper left corner)."""
         f = self.box(on)
         corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
-        points = [(f["x"] + x * f["width"], f["y"] + y * f["height"]) for x, y in corners]
-        mouse = self.page.mouse
+        self.drag([(f["x"] + x * f["width"], f["y"] + y * f["height"]) for x, y in corners], modifiers)
+
+    def drag(self, points: Sequence[tuple[float, float]], modifiers: tuple[str, ...] = ()) -> None:
+        """Drag the mouse from point to point of the page, in CSS pixels, with keys held."""
+        mouse, keyboard = self.page.mouse, self.page.keyboard
         for key in modifiers:
-            self.page.keyboard.down(key)
+            keyboard.down(key)
         mouse.move(*points[0])
         mouse.down()
         for point in points[1:]:
             mouse.move(*point, steps=4)
         mouse.up()
         for key in modifiers:
-            self.page.keyboard.up(key)
+            keyboard.up(key)
 
     def press(self, keys: str) -> None:
         """Press a combination."""

@@ -16,23 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 
-def _frame(tab: Tab, name: str) -> dict[str, float]:
-    """Return where a figure's frame is on the page."""
-    found = tab.page.evaluate(
-        """name => {
-          const view = Object.values(Bokeh.index.roots ?? Bokeh.index).flatMap(function all(v) {
-            return [v, ...(v.child_views ?? []).flatMap(all)]; });
-          for (const v of view) if (v.model.name === name) {
-            const r = v.el.getBoundingClientRect(), f = v.frame.bbox;
-            return { x: r.x + f.left, y: r.y + f.top, width: f.width, height: f.height };
-          }
-          return null; }""",
-        name,
-    )
-    assert found, f"the figure {name} is not on the page"
-    return dict(found)
-
-
 def _would_go(tab: Tab) -> int:
     return int(tab.page.get_by_text("would go to noise").first.inner_text().split(" ")[0].replace(",", ""))
 
@@ -51,7 +34,7 @@ def test_a_threshold_is_dragged_and_a_rule_previewed_applied_and_undone(
 
     page.get_by_text("would go to noise").first.wait_for()
     assert _would_go(tab) == 0  # just applied
-    frame = _frame(tab, "P(spike)")
+    frame = tab.box("P(spike)")
     middle = frame["y"] + frame["height"] / 2
     page.mouse.move(frame["x"] + 0.5 * frame["width"], middle)
     page.mouse.down()

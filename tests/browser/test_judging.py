@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Server, Tab
 
 pytestmark = pytest.mark.browser
-
-_FRAME = """(name) => {
-  const below = (view) => [view, ...(view.child_views ?? []).flatMap(below)];
-  for (const view of Object.values(Bokeh.index.roots ?? Bokeh.index).flatMap(below)) if (view.model.name === name) {
-    const r = view.el.getBoundingClientRect(), f = view.frame.bbox;
-    return [r.x + f.left, r.y + f.top, f.width, f.height];
-  }
-  return null; }"""
 
 
 def test_every_view_on_the_utah_array(
@@ -107,24 +99,12 @@ def _open(tab: Tab, name: str, says: str) -> None:
 
 
 def _lasso_everything(tab: Tab, name: str) -> None:
-    x, y, width, height = _settled(tab, name)
-    corners = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.98), (0.01, 0.98), (0.01, 0.01)]
-    mouse = tab.page.mouse
-    mouse.move(x + width * 0.01, y + height * 0.01)
-    mouse.down()
-    for across, down in corners[1:]:
-        mouse.move(x + width * across, y + height * down, steps=4)
-    mouse.up()
-
-
-def _settled(tab: Tab, name: str) -> list[float]:
-    """Return the frame of a figure that has just joined the page, once it has its place."""
-    seen: list[Any] = []
-    while len(seen) < 5 or seen[-1] is None or any(frame != seen[-1] for frame in seen[-5:]):
+    seen = [tab.box(name)]
+    while len(seen) < 5 or any(box != seen[-1] for box in seen[-5:]):  # a figure that has just joined the page moves
         tab.page.wait_for_timeout(300)
-        seen.append(tab.page.evaluate(_FRAME, name))
+        seen.append(tab.box(name))
         assert len(seen) < 100
-    return list(seen[-1])
+    tab.lasso(0.01, 0.01, 0.99, 0.98, on=name)
 
 
 def _review(tab: Tab, place: Path, n_channels: int) -> None:

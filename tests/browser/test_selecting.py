@@ -52,16 +52,7 @@ def view(tab: Tab) -> dict[str, float]:
 
 def drag(tab: Tab, *points: tuple[float, float], keys: tuple[str, ...] = ()) -> None:
     """Drag from point to point (ms, µV), with keys held."""
-    mouse, places = tab.page.mouse, [at(tab, *point) for point in points]
-    for key in keys:
-        tab.page.keyboard.down(key)
-    mouse.move(*places[0])
-    mouse.down()
-    for place in places[1:]:
-        mouse.move(*place, steps=5)
-    mouse.up()
-    for key in keys:
-        tab.page.keyboard.up(key)
+    tab.drag([at(tab, *point) for point in points], keys)
 
 
 def outline(tab: Tab) -> list[Any]:
