@@ -94,7 +94,7 @@ SOURCES: dict[str, tuple[str, Callable[[Path], Path]]] = {
     ".h5": ("mcs", _mcs),
     ".ntt": ("neuralynx", _neuralynx),
     "analyzer": ("spikeinterface", _analyzer),
-    **{name: (name, _from_tests("loading/test_recorders.py", name))
+    **{name: (name, _from_tests("loading/recorders.py", name))
        for name in ("tdt", "axona", "openephys", "openephys_binary", "spike2")},
 }  # fmt: skip
 

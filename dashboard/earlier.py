@@ -17,7 +17,6 @@ from .workspace import Workspace, attempt
 
 if TYPE_CHECKING:
     from neuralsorter.sorting import Match
-    from neuralsorter.spikes import Spikes
 
 EXPLAIN = (
     "A project or sorted file of the same electrodes. Each unit here gets the number of the unit there whose mean"
@@ -52,9 +51,10 @@ class Earlier(pn.viewable.Viewer):
         path = self.workspace.allowed(Path(text).expanduser())
 
         def work(*_: Any) -> Any:
+            from neuralsorter.loading import load
             from neuralsorter.sorting import like
 
-            earlier = _read(path)
+            earlier = load(path)
             return *like(project.spikes, earlier), earlier.labels
 
         self.workspace.jobs.start(
@@ -86,13 +86,3 @@ class Earlier(pn.viewable.Viewer):
     def _say(self, sentence: str) -> str:
         self.workspace.say(sentence)
         return sentence
-
-
-def _read(path: Path) -> Spikes:
-    """Return the events of a project, as it is now, or of a file."""
-    from neuralsorter.loading import load
-
-    if path.suffix == ".nsort":
-        with Project.open(path, read_only=True) as project:
-            return project.spikes
-    return load(path)

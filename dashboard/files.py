@@ -14,8 +14,9 @@ import param
 from neuralsorter import saving
 from neuralsorter.errors import FileError, SaveError
 from neuralsorter.project import Project
+from neuralsorter.storage.folder import SUFFIX as PROJECT
 
-from .folders import PROJECT, UP, Folders
+from .folders import UP, Folders
 from .importing import Importing, is_raw
 from .reports import REPORT, report_name, start_report
 from .workspace import Workspace

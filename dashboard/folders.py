@@ -7,10 +7,10 @@ from pathlib import Path
 
 from neuralsorter import loading
 from neuralsorter.errors import FileError
+from neuralsorter.storage.folder import SUFFIX as PROJECT
 
 from .importing import is_raw
 
-PROJECT = ".nsort"
 UP = "↑ parent folder"
 MEGABYTE = 1_000_000
 

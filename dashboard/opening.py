@@ -9,9 +9,8 @@ from typing import Any
 
 from neuralsorter.errors import ProjectError
 from neuralsorter.project import Project
+from neuralsorter.storage.folder import SUFFIX as PROJECT
 from neuralsorter.storage.importing import PART
-
-PROJECT = ".nsort"
 
 
 def open_project(paths: Sequence[Path], *, chosen: Path | None, spare: Path, progress: Any = None) -> Project:

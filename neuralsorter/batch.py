@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .cores import cores
 from .errors import Cancelled, WorkerError
 from .kept import Kept
 
@@ -74,14 +75,10 @@ def plan() -> Plan | None:
 def all_jobs(largest_bytes: int = 0) -> int:
     """Return how many processes to use: one a core, as far as memory allows with channels of this size."""
     try:
-        cores = len(os.sched_getaffinity(0))  # what a batch system gave, not what the machine has
-    except AttributeError:  # macOS and Windows have none
-        cores = os.cpu_count() or 1
-    try:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
-        return cores
-    return max(1, min(cores, free // (_WORKING_B + _COPIES * largest_bytes)))
+        return cores()
+    return max(1, min(cores(), free // (_WORKING_B + _COPIES * largest_bytes)))
 
 
 def map_channels(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -20,6 +19,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from . import batch, plugins
 from .compiled import Compiled
+from .cores import cores
 from .errors import Cancelled, NeuralSorterError, PluginError
 from .kernel import kernel
 from .networks import Network, load_weights
@@ -101,7 +101,7 @@ def spike_probability(
             p[groups[index]] = own
         return p
     # A matrix product of this size is fastest on one core; channels are spread over the cores instead.
-    n_threads = (os.cpu_count() or 1) if isinstance(judge, CnnCleaner) else 1
+    n_threads = cores() if isinstance(judge, CnnCleaner) else 1
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
         for done, (rows, own) in enumerate(_each(pool, groups, lambda rows: _judged(judge, spikes, rows, cancel))):
             p[rows] = own

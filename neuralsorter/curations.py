@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .errors import DataError
 from .project import Project
+from .storage.folder import SUFFIX
 
 _CLOSE_S = 1e-4  # formats round times differently
 
@@ -24,7 +25,7 @@ def units_in(path: str | Path, project: Project) -> NDArray[np.int32]:
 
     """
     place = Path(path)
-    if place.suffix == ".nsort":
+    if place.suffix == SUFFIX:
         with Project.open(place, read_only=True) as other:
             return _checked(other, project, place)
     from .loading import load

@@ -6,7 +6,6 @@ per event (see `stretches`): nothing is computed between two of them. All histog
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from .cores import cores
 from .errors import DataError
 from .spikes import DEFAULT_RATE_HZ, NOISE, Spikes
 
@@ -335,7 +335,7 @@ def _count_pairs(
     """Count pairs by the unit of the earlier event, of the later one, and slot."""
     # Threads of our own and not numba's: those are not safe to enter from several threads, nor after a fork. Each
     # chunk of time has counts of its own, so that none is lost.
-    n_chunks = threads or (min(os.cpu_count() or 1, _MAX_THREADS) if len(samples) >= _THREADED_FROM else 1)
+    n_chunks = threads or (min(cores(), _MAX_THREADS) if len(samples) >= _THREADED_FROM else 1)
     bounds = np.linspace(0, len(samples), n_chunks + 1).astype(np.int64).tolist()
     partial = np.zeros((n_chunks, n_units, n_units, int(slots[-1]) + 1), np.int64)
     with ThreadPoolExecutor(n_chunks) as pool:

@@ -9,8 +9,6 @@ from typing import Any
 
 from .inputs import progress, read, require_writable, show, whole_number_from, write
 
-_PROJECT = ".nsort"
-
 
 def add(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands of this group."""
@@ -54,9 +52,10 @@ def _recipe(options: argparse.Namespace) -> None:
 def _replay(options: argparse.Namespace) -> None:
     from neuralsorter.project import Project
     from neuralsorter.recipes import read_recipe, replay
+    from neuralsorter.storage.folder import SUFFIX
 
     content = read_recipe(options.recipe)
-    whole = Path(options.output).suffix == _PROJECT
+    whole = Path(options.output).suffix == SUFFIX
     if not whole:
         require_writable(options.output)
     spikes = read(options.input)

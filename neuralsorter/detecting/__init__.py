@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neuralsorter import workers
+from neuralsorter.cores import cores
 from neuralsorter.errors import DataError
 from neuralsorter.spikes import Spikes
 
@@ -203,7 +203,7 @@ def _stretches(
         return replace(crossings, crossing=crossings.crossing + low, peak=crossings.peak + low)
 
     orders = [(s, start) for s, size in enumerate(recording.sizes) for start in range(0, size, max(length, 1))]
-    n_workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n_workers = cores()
     with ThreadPoolExecutor(n_workers) as pool:
         waiting: deque[tuple[int, int, Future[Crossings]]] = deque()
         for segment, start in orders:

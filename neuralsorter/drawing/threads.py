@@ -7,13 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
+from neuralsorter.cores import cores
+
 MAX_THREADS = 8
 MIN_SLICE = 4096  # events per thread; fewer are not worth a second thread
 
 
 def threads() -> int:
     """Return the number of threads that draw."""
-    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_THREADS)
+    return min(cores(), MAX_THREADS)
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ def write_npy(spikes: Spikes, file: IO[bytes]) -> list[str]:
     """Write the dictionary as numpy.save does, an array of one object."""
     holder = np.empty((), object)
     holder[()] = spikes.to_dict() | _form(spikes)
-    np.save(file, holder, allow_pickle=True)
+    np.save(file, holder, allow_pickle=True)  # the 2020 program reads this; only lists and numbers of ours go in
     return []
 
 

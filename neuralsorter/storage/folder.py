@@ -26,6 +26,7 @@ from .schema import JournalDamagedError, check_format, connect
 from .seal import Seal, look_at, unseal
 
 FORMAT = 1
+SUFFIX = ".nsort"
 CHOICES = ("settings.toml", "models/*.keras")
 FACTS, JOURNAL, EXPERIMENTS, BACKUPS, CACHE = "project.json", "curation.db", "experiments", "backups", "cache"
 
@@ -79,7 +80,7 @@ def check_facts(folder: Path) -> list[str]:
         data = (folder / FACTS).read_bytes()
     except OSError as cause:
         raise ProjectError(
-            f"{folder}: it is not a NeuralSorter project (no {FACTS}). Choose a folder that ends in .nsort."
+            f"{folder}: it is not a NeuralSorter project (no {FACTS}). Choose a folder that ends in {SUFFIX}."
         ) from cause
     try:
         facts = json.loads(data)
