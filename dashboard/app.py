@@ -162,7 +162,7 @@ class App:
     def _main(self) -> Any:
         self.side = side = pmui.Tabs(
             ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
-            ("Merge?", self.suggestions), ("Review", self.review),
+            ("Suggest", self.suggestions), ("Review", self.review),
             width=360, sizing_mode="stretch_height", styles={"overflow-y": "auto"},
             sx={"& .MuiTab-root": {"minWidth": "48px", "padding": "12px 7px"}},
         )  # fmt: skip

@@ -47,11 +47,14 @@ class Queue(param.Parameterized):
 
     def ranked(self, project: Project) -> list[Concern]:
         """Return what needs eyes on channels not reviewed yet, the most urgent first."""
-        reviewed, apart = project.reviewed, project.kept_apart
+        reviewed, locked = project.reviewed, project.locked
+        settled = {"merge": project.kept_apart, "split": project.kept_whole, "flags": frozenset()}
         open_ = [
             c
             for channel, (*_, found) in self._found.items() if channel not in reviewed
-            for c in found if (c.channel, *c.units) not in apart
+            for c in found
+            if (c.channel, *c.units) not in settled[c.kind]
+            and (c.kind == "flags" or not any((c.channel, unit) in locked for unit in c.units))
         ]  # fmt: skip
         return sorted(open_, key=lambda concern: -concern.score)
 

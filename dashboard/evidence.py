@@ -37,7 +37,7 @@ def summarise(project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32]
     """Return means and interval counts of the units of `rows` (one channel), noise left out of the intervals."""
     spikes = project.spikes
     means = unit_means(project.raw(rows), unit, spikes.uv_per_bit)
-    times, clock = spikes.times_s[rows], stretches(spikes.take(rows))
+    times, clock = spikes.times_s[rows], stretches(spikes, rows)
     counted, short = {}, {}
     for number in means.units[means.units > NOISE]:
         own = unit == number

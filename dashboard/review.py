@@ -64,14 +64,13 @@ class Review(pn.viewable.Viewer):
         self.progress.object = f"**{reviewing.progress(project)}** · {len(ranked):,} concerns{looking}"
         self.bar.value = round(100 * len(project.reviewed) / max(n_channels, 1))
         if self.active:
-            self._rows = {f"{c.channel}/{'/'.join(map(str, c.units))}": c for c in ranked[:SHOWN]}
+            self._rows = {f"{c.kind}/{c.channel}/{'/'.join(map(str, c.units))}": c for c in ranked[:SHOWN]}
             self.list.rows = [self._row(key, concern) for key, concern in self._rows.items()]
 
     def _row(self, key: str, concern: Concern) -> dict[str, Any]:
-        what = (
-            f"unit {concern.units[0]}" if len(concern.units) == 1 else f"merge {concern.units[0]} + {concern.units[1]}"
-        )
-        seen = (concern.channel, concern.units) in self.workspace.seen_concerns
+        names = " + ".join(map(str, concern.units))
+        what = f"{'unit' if concern.kind == 'flags' else concern.kind} {names}"
+        seen = concern.key in self.workspace.seen_concerns
         return {"id": key, "name": f"{concern.channel} · {what}", "detail": _how_many(concern), "off": seen,
                 "tip": "\n".join(concern.reasons)}  # fmt: skip
 
@@ -84,4 +83,5 @@ class Review(pn.viewable.Viewer):
 
 
 def _how_many(concern: Concern) -> str:
-    return "" if len(concern.units) > 1 else f"{len(concern.reasons)} flag{'s' if len(concern.reasons) > 1 else ''}"
+    n = len(concern.reasons)
+    return "" if concern.kind != "flags" else f"{n} flag{'s' if n > 1 else ''}"

@@ -11,8 +11,12 @@ from neuralsorter.focus import Focus
 from neuralsorter.project import Project
 from neuralsorter.review import Concern, violations
 from neuralsorter.spikes import NOISE
+from neuralsorter.spiketrain import stretches
 
+from .deciding import suggest
 from .workspace import Workspace
+
+ANSWERS = {"merge": " T merges them, F keeps them apart.", "split": " T splits it, F keeps it whole.", "flags": ""}
 
 
 def next_concern(workspace: Workspace, _: Any = None) -> None:
@@ -27,7 +31,7 @@ def next_concern(workspace: Workspace, _: Any = None) -> None:
     if not queue.running:
         queue.bring_up(project, workspace.document)  # what was edited since; this time the list as it is will do
     seen = workspace.seen_concerns
-    left = [c for c in queue.ranked(project) if (c.channel, c.units) not in seen]
+    left = [c for c in queue.ranked(project) if c.key not in seen]
     if left:
         show(workspace, left[0])
         return
@@ -35,14 +39,17 @@ def next_concern(workspace: Workspace, _: Any = None) -> None:
 
 
 def show(workspace: Workspace, concern: Concern) -> None:
-    """Go to a concern: its unit alone, or the two units that may be one."""
+    """Go to a concern: its unit alone, or the two that may be one; a suggestion comes with its evidence."""
     _, focus = _open(workspace)
-    workspace.seen_concerns = workspace.seen_concerns | {(concern.channel, concern.units)}
+    workspace.seen_concerns = workspace.seen_concerns | {concern.key}
     if focus.channel != concern.channel:
         focus.param.update(channel=concern.channel, unit=None)
     _show_units(workspace, focus, concern.units)
     names = " and ".join(map(str, concern.units))
-    workspace.say(f"Channel {concern.channel}, unit {names}: {' '.join(concern.reasons)}")
+    noun = "unit" if len(concern.units) == 1 else "units"
+    workspace.say(f"Channel {concern.channel}, {noun} {names}: {' '.join(concern.reasons)}{ANSWERS[concern.kind]}")
+    if concern.kind != "flags":
+        suggest(workspace, (concern.units, concern.kind))
 
 
 def mark_reviewed(workspace: Workspace, _: Any = None) -> None:
@@ -64,9 +71,8 @@ def next_violation(workspace: Workspace, _: Any = None) -> None:
     project, focus = _open(workspace)
     below_s = workspace.queue.refractory_s(project)
     rows = focus.shown
-    spikes = project.spikes
-    stretch = spikes.experiment[rows].astype(np.int64) << 32 | spikes.segment[rows].astype(np.int64)
-    pairs = rows[violations(project.times_of(rows), stretch, project.unit_of(rows), below_s)]
+    clock = stretches(project.spikes, rows)
+    pairs = rows[violations(project.times_of(rows), clock, project.unit_of(rows), below_s)]
     if not len(pairs):
         workspace.say(f"No two events of a unit shown are closer than {below_s * 1000:g} ms.")
         return

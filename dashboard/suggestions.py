@@ -1,4 +1,4 @@
-"""The Merge? tab: one suggestion at a time, its evidence, and four buttons that are keys as well."""
+"""The Suggest tab: one suggestion at a time, its evidence, and four buttons, three of them keys as well."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from bokeh.plotting import figure
 from neuralsorter.palette import unit_colour
 
 from . import deciding
-from .deciding import Case, in_words
+from .case import Case, in_words
 from .workspace import Workspace, attempt
 
 WIDTH = 335  # px
-IDLE = "Pairs of units of this channel that may be one, the most convincing first. **V** shows the first pair."
+IDLE = "Units of this channel that may be one, or several, the most convincing first. **V** shows the first."
 REFRACTORY_MS = 1.5
 N_BINS = 40
+ANSWERS = {"merge": ("Merge", "Keep apart"), "split": ("Split", "Keep whole")}  # labels of Take and Forget
 
 
 class Suggestions(pn.viewable.Viewer):
@@ -35,19 +36,20 @@ class Suggestions(pn.viewable.Viewer):
         self.figures = [self._means_figure(), self._along_figure(), self._cross_figure()]
         self.text = pmui.Typography(object=IDLE, variant="body2", margin=(6, 0))
         self.evidence = pmui.Column(*(pn.pane.Bokeh(plot) for plot in self.figures), visible=False, margin=0)
+        buttons = [
+            pmui.Button(label=label, size="small", description=tip, variant=variant, margin=(6, 2),
+                        on_click=lambda _, call=call: attempt(workspace, lambda: call(workspace)))
+            for label, tip, variant, call in (
+                ("Next", "Show the next suggestion (V)", "outlined", deciding.next_suggestion),
+                ("Take", "Take the suggestion (T)", "contained", deciding.accept),
+                ("Forget", "Forget the suggestion: it does not come again (F)", "outlined", deciding.reject),
+                ("Close", "Show all units again", "text", deciding.leave),
+            )
+        ]  # fmt: skip
+        self._take, self._forget = buttons[1:3]
         self._pane = pmui.Column(
-            pmui.Row(*(
-                pmui.Button(label=label, size="small", description=tip, variant=variant, margin=(6, 2),
-                            on_click=lambda _, call=call: attempt(workspace, lambda: call(workspace)))
-                for label, tip, variant, call in (
-                    ("Next", "Show the next pair (V)", "outlined", deciding.next_suggestion),
-                    ("Merge", "Take the suggestion (T)", "contained", deciding.accept),
-                    ("Keep apart", "Forget the suggestion (F)", "outlined", deciding.reject),
-                    ("Close", "Show all units again", "text", deciding.leave),
-                )
-            ), margin=0),
-            self.text, self.evidence, sizing_mode="stretch_width", margin=0,
-        )  # fmt: skip
+            pmui.Row(*buttons, margin=0), self.text, self.evidence, sizing_mode="stretch_width", margin=0
+        )
         workspace.param.watch(lambda *_: self.refresh(), ["case", "dark"])
 
     def __panel__(self) -> Any:
@@ -85,21 +87,24 @@ class Suggestions(pn.viewable.Viewer):
             self.text.object = IDLE
             return
         self.text.object = f"{case.place} of {case.of}: {in_words(case)}"
-        colours = [unit_colour(unit, dark=self.workspace.dark) for unit in case.pair]
+        self._take.label, self._forget.label = ANSWERS[case.kind]
+        colour = {unit: unit_colour(unit, dark=self.workspace.dark) for unit in case.units}
         x = case.times_ms.tolist()
         low, high = case.mean - case.sd, case.mean + case.sd
-        self._means.data = {"xs": [x, x], "ys": [row.tolist() for row in case.mean], "colour": colours}
+        self._means.data = {
+            "xs": [x] * len(case.units), "ys": [row.tolist() for row in case.mean], "colour": list(colour.values()),
+        }  # fmt: skip
         self._bands.data = {
-            "xs": [[*x, *x[::-1]]] * 2,
-            "ys": [[*low[i].tolist(), *high[i][::-1].tolist()] for i in range(2)],
-            "colour": colours,
+            "xs": [[*x, *x[::-1]]] * len(case.units),
+            "ys": [[*bottom.tolist(), *top[::-1].tolist()] for bottom, top in zip(low, high, strict=True)],
+            "colour": list(colour.values()),
         }
         along = case.suggestion.along
         edges = np.linspace(min(map(np.min, along)), max(map(np.max, along)), N_BINS + 1)
         counts = [np.histogram(part, edges)[0].tolist() for part in along]
         self._along.data = {
             "left": [*edges[:-1], *edges[:-1]], "right": [*edges[1:], *edges[1:]],
-            "top": counts[0] + counts[1], "colour": [colours[0]] * N_BINS + [colours[1]] * N_BINS,
+            "top": counts[0] + counts[1], "colour": [colour[unit] for unit in case.pair for _ in range(N_BINS)],
         }  # fmt: skip
         self._cross.data = {
             "left": case.edges_ms[:-1].tolist(), "right": case.edges_ms[1:].tolist(), "top": case.cross.tolist(),

@@ -39,7 +39,7 @@ class Workspace(param.Parameterized):
     sorter = param.Parameter(default=None, doc="The sorter with its parameters; None: the one named in the settings.")
     sorter_name = param.String(doc="Name of `sorter`; empty: the one named in the settings.")
     sorts = param.Dict(default={}, doc="{channel: Finding} of the channels sorted in this tab.")
-    case = param.Parameter(default=None, doc="The merge suggestion looked at, a `deciding.Case`, or None.")
+    case = param.Parameter(default=None, doc="The suggestion looked at, a `case.Case`, or None.")
     says = param.String(doc="The last thing that happened, one sentence.")
     trouble = param.Boolean(default=False, doc="Whether `says` reports a problem.")
     dark = param.Boolean(default=False, doc="Whether the page is dark.")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 class Mark(NamedTuple):
     """What a person says about a unit, or about a channel where `unit` is -1.
 
-    `kind` is "label", "note", "lock" or "reviewed".
+    `kind` is "label", "note", "lock", "reviewed", "apart" or "whole".
     """
 
     kind: str

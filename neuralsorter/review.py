@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .metrics import METRICS, Recording, shapes, unit_metrics
-from .sorting.suggestions import merge_suggestions
+from .sorting import clock, merge_suggestions, split_suggestions
 from .spikes import NOISE, Spikes
 from .spiketrain import stretches
 
@@ -19,7 +19,7 @@ _WEIGHTS = {
     "contamination": 3.0, "isi_violation_ratio": 2.0, "snr": 2.0, "shape_stability": 2.0, "drift_percent": 1.5,
     "amplitude_cutoff": 1.0, "presence_ratio": 1.0, "count": 1.0,
 }  # fmt: skip
-_MERGE_WEIGHT = 3.0
+_MERGE_WEIGHT = _SPLIT_WEIGHT = 3.0
 _MOST = 2.0  # times its weight that a value far beyond its limit counts
 _REFRACTORY_MS, _SEEN_MS = 1.5, 0.5
 
@@ -33,6 +33,8 @@ class Concern:
     channel : int
     units : tuple of int
         One unit, or two that may be one.
+    kind : {"flags", "merge", "split"}
+        Whether numbers speak against a unit, two may be one, or one may be several.
     score : float
         How urgent; concerns are ranked by it.
     reasons : tuple of str
@@ -42,8 +44,14 @@ class Concern:
 
     channel: int
     units: tuple[int, ...]
+    kind: str
     score: float
     reasons: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[int, tuple[int, ...], str]:
+        """What tells it from others."""
+        return self.channel, self.units, self.kind
 
 
 def refractory_ms(of: Recording) -> float:
@@ -79,15 +87,25 @@ def concerns(part: Spikes, of: Recording, labels: Mapping[tuple[int, int], str] 
         )  # fmt: skip
         score, reasons = _flagged(values)
         if reasons:
-            found.append(Concern(channel, (unit,), score, reasons))
-    settled = [unit for unit in np.unique(part.unit) if unit not in units]
-    kept = np.flatnonzero(~np.isin(part.unit, settled))
-    for pair in merge_suggestions(
-        waveforms[kept], part.times_s[kept], part.unit[kept], part.sampling_rate, part.pre_samples
-    ):
-        reason = f"Units {pair.first} and {pair.second} may be one: {pair.reason}."
-        found.append(Concern(channel, (pair.first, pair.second), _MERGE_WEIGHT * pair.score, (reason,)))
-    return sorted(found, key=lambda concern: -concern.score)
+            found.append(Concern(channel, (unit,), "flags", score, reasons))
+    kept = np.flatnonzero(np.isin(part.unit, units))
+    return sorted(found + _suggested(part.take(kept)), key=lambda concern: -concern.score)
+
+
+def _suggested(part: Spikes) -> list[Concern]:
+    """Return what may be merged and what may be split in one channel, noise and settled units left out."""
+    if not len(part):
+        return []
+    channel = int(part.channel[0])
+    events = part.waveforms, clock(part), part.unit, part.sampling_rate, part.pre_samples
+    found = []
+    for pair in merge_suggestions(*events):
+        units, reason = (pair.first, pair.second), f"Units {pair.first} and {pair.second} may be one: {pair.reason}."
+        found.append(Concern(channel, units, "merge", _MERGE_WEIGHT * pair.score, (reason,)))
+    for one in split_suggestions(*events):
+        reason = f"Unit {one.unit} may be {len(one.sizes)}: {one.reason}."
+        found.append(Concern(channel, (one.unit,), "split", _SPLIT_WEIGHT * one.score, (reason,)))
+    return found
 
 
 def violations(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import screening
 from .errors import DataError
 from .spikes import Spikes
+from .spiketrain import stretches
 
 _BLOCK = 50_000  # events looked at together
 Progress = Callable[[float, str], None]
@@ -25,7 +27,7 @@ class Found(NamedTuple):
     note: str = ""
 
 
-class Stage(param.Parameterized):
+class Stage(param.ParameterizedABC):
     """A rule. Its parameters are its settings; `find` changes nothing."""
 
     key: ClassVar[str] = ""
@@ -49,8 +51,9 @@ class Stage(param.Parameterized):
             return Found(asked)
         return self._find(spikes, asked, progress or (lambda *_: None))
 
+    @abstractmethod
     def _find(self, spikes: Spikes, rows: NDArray[np.int64], progress: Progress) -> Found:
-        raise NotImplementedError
+        """Do what `find` promises, for `rows` that are sorted, each there once, and not none."""
 
     def provenance(self) -> dict[str, Any]:
         """Return the rule and its settings, for the history."""
@@ -100,7 +103,7 @@ class Coincidence(Stage):
         found = screening.coincident(
             spikes.times_s[inside],
             spikes.channel[inside],
-            _clock(spikes, inside),
+            stretches(spikes, inside),
             float(self.window_ms),
             float(self.least_share),
         )
@@ -130,7 +133,7 @@ class RefractoryDoublets(Stage):
         train = spikes.channel[inside].astype(np.int64)
         if self.same_unit:
             train = np.unique(np.column_stack([train, spikes.unit[inside]]), axis=0, return_inverse=True)[1].ravel()
-        found = screening.doublets(spikes.times_s[inside], train, _clock(spikes, inside), float(self.dead_ms))
+        found = screening.doublets(spikes.times_s[inside], train, stretches(spikes, inside), float(self.dead_ms))
         return Found(np.intersect1d(inside[found], rows))
 
 
@@ -245,11 +248,6 @@ def _largest(raw: NDArray[Any]) -> NDArray[Any]:
         return raw
     swing = np.fmax.reduce(raw, axis=-1).astype(np.float32) - np.fmin.reduce(raw, axis=-1)
     return raw[np.arange(len(raw)), np.nan_to_num(swing, nan=0.0).argmax(axis=1)]
-
-
-def _clock(spikes: Spikes, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a number for each stretch of unbroken clock, across experiments."""
-    return spikes.experiment[rows].astype(np.int64) << 32 | spikes.segment[rows].astype(np.int64)
 
 
 def _per_time(rate_hz: float) -> str:

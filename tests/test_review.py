@@ -35,7 +35,7 @@ def part() -> Any:
 
 
 def test_what_is_contaminated_or_faint_is_named_and_what_is_clean_is_not(part: Any) -> None:
-    found = {c.units: c for c in concerns(part, recording(part))}
+    found = {c.units: c for c in concerns(part, recording(part)) if c.kind == "flags"}
     assert set(found) == {(2,), (3,)}
     assert any("come from other neurons" in reason for reason in found[(2,)].reasons)
     assert any("times the noise" in reason for reason in found[(3,)].reasons)
@@ -58,6 +58,13 @@ def test_halves_of_one_unit_are_a_case_for_merging(part: Any) -> None:
     unit[ones[::2]] = 4
     found = [c for c in concerns(part.with_unit(unit), recording(part)) if len(c.units) == 2]
     assert [c.units for c in found] == [(1, 4)]
+
+
+def test_two_cells_in_one_unit_are_a_case_for_splitting(part: Any) -> None:
+    unit = np.where(part.unit == 2, 1, part.unit)
+    found = [c for c in concerns(part.with_unit(unit), recording(part)) if c.kind == "split"]
+    assert [c.units for c in found] == [(1,)]
+    assert "Unit 1 may be 2: parts of" in found[0].reasons[0]
 
 
 def test_violations_are_pairs_of_one_unit_within_one_stretch() -> None:

@@ -14,7 +14,7 @@ from bokeh.models import ColumnDataSource, DataRange1d, Range1d, Span
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
-from neuralsorter.spiketrain import Responses, responses
+from neuralsorter.spiketrain import Responses, numbered, responses
 
 from .view import OPTIONS_WIDTH, Look, View, number
 
@@ -120,7 +120,7 @@ def _by_stretch(table: pd.DataFrame, look: Look) -> dict[int, NDArray[np.float64
     """Return the trigger times of each stretch that has events here."""
     experiment = table["experiment"].to_numpy(np.int64) if "experiment" in table else np.zeros(len(table), np.int64)
     segment = table["segment"].to_numpy(np.int64) if "segment" in table else np.zeros(len(table), np.int64)
-    times, where = table["time_s"].to_numpy(float), experiment << 32 | segment
+    times, where = table["time_s"].to_numpy(float), numbered(experiment, segment)
     if look.time_range_s is not None:
         inside = (times >= look.time_range_s[0]) & (times < look.time_range_s[1])
         times, where = times[inside], where[inside]

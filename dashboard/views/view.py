@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from neuralsorter.errors import NeuralSorterError
 from neuralsorter.palette import unit_colour
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
+from neuralsorter.spiketrain import stretches
 
 from ..jobs import on_page, this_page
 from ..latest import Latest
@@ -55,8 +57,7 @@ class Look:
     @cached_property
     def stretch(self) -> NDArray[np.int64]:
         """Stretch of continuous clock of each row, (n_rows,)."""
-        spikes = self.project.spikes
-        return spikes.experiment[self.rows].astype(np.int64) << 32 | spikes.segment[self.rows].astype(np.int64)
+        return stretches(self.project.spikes, self.rows)
 
     @property
     def units(self) -> list[int]:
@@ -83,11 +84,11 @@ class Look:
         return {int(unit) for unit in np.unique([self.unit[moved], other.unit[moved]])}
 
 
-class View(pn.viewable.Viewer):
+class View(pn.viewable.Viewer, param.ParameterizedABC):
     """One way to judge the units on screen.
 
     It computes only while it is `active`, away from the event loop; the newest wish wins. A view needs nothing but a
-    workspace and can be shown alone. Subclasses fill in `title`, `hint`, `settings`, `figure`, `compute`, `draw` and
+    workspace and can be shown alone. Subclasses fill in `title`, `hint`, `settings`, `build`, `compute`, `draw` and
     `table`.
     """
 
@@ -117,25 +118,25 @@ class View(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         return self._pane
 
+    @abstractmethod
     def build(self) -> Any:
         """Return the Bokeh figure, empty; its `name` must be the view's own."""
-        raise NotImplementedError
 
     def controls(self) -> list[Any]:
         """Return the widgets of the view's own parameters."""
         return [number(self, name) for name in self.settings]
 
+    @abstractmethod
     def compute(self, look: Look, before: tuple[Look, Any] | None) -> Any:
         """Return what is shown. Runs in a thread; `before` is the last look at the same events and its result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, look: Look, result: Any) -> str:
         """Put a result on the figure; return a sentence about it. Runs on the page's event loop."""
-        raise NotImplementedError
 
+    @abstractmethod
     def table(self, look: Look, result: Any) -> pd.DataFrame:
         """Return the numbers shown, for export."""
-        raise NotImplementedError
 
     def refresh(self) -> None:
         """Wish for this view to be brought up to date; several wishes of one moment are one."""

@@ -191,13 +191,10 @@ def _of_channel(
     waveforms, where = part.waveforms, stretches(part)
     noise_uv = shapes.channel_noise(waveforms, part.pre_samples)
     spikes = np.flatnonzero(part.unit > NOISE)
-    labels = part.unit[spikes]
-    scores = isolation.features(waveforms if len(spikes) == len(part) else waveforms[spikes])
-    overlap = isolation.misassigned(scores, labels, units)
+    clusters = isolation.Clusters(isolation.features(waveforms, spikes), part.unit[spikes])
     found = {}
     for unit in units:
         rows = np.flatnonzero(part.unit == unit)
-        inside, outside = scores[labels == unit], scores[labels != unit]
         found[unit] = unit_metrics(
             waveforms[rows],
             part.times_s[rows],
@@ -208,17 +205,18 @@ def _of_channel(
             refractory_ms=refractory_ms,
             block_s=block_s,
         )
-        distance, l_ratio = isolation.mahalanobis(inside, outside)
-        hit, miss = isolation.nearest_neighbours(inside, outside)
+        distance, l_ratio = clusters.mahalanobis(unit)
+        hit, miss = isolation.nearest_neighbours(clusters.inside(unit), clusters.outside(unit))
+        false, missed = clusters.misassigned(unit)
         found[unit] |= {
             "isolation_distance": distance,
             "l_ratio": l_ratio,
-            "d_prime": isolation.nearest_d_prime(scores, labels, unit),
+            "d_prime": clusters.nearest_d_prime(unit),
             "nn_hit": hit,
             "nn_miss": miss,
-            "silhouette": isolation.silhouette(scores, labels, unit),
-            "expected_fp": overlap[unit][0],
-            "expected_fn": overlap[unit][1],
+            "silhouette": clusters.silhouette(unit),
+            "expected_fp": false,
+            "expected_fn": missed,
         }
     return found
 

@@ -107,7 +107,7 @@ class Replay(Finder):
             "clean": self._clean, "sort": self._sort, "merge": self._merge, "assign": self._assign,
             "assign by hand": self._by_hand,
             "keep apart": self._keep_apart, "label": self._mark, "note": self._mark, "lock": self._mark,
-            "reviewed": self._mark,
+            "reviewed": self._mark, "whole": self._mark,
         }.get(step["do"])  # fmt: skip
         if take is None:
             raise CannotError(f"this program does not know how to {step['do']!r}")
@@ -208,6 +208,8 @@ class Replay(Finder):
             self.project.note(channel, unit, text)
         elif step["do"] == "lock":
             self.project.lock(channel, unit, bool(text))
+        elif step["do"] == "whole":
+            self.project.keep_whole(channel, unit)
         else:
             self.project.set_reviewed(channel, bool(text))
         return 0, ""

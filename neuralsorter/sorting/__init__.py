@@ -27,8 +27,9 @@ from .matching import Match, like, match_units
 from .numbering import stable_units
 from .result import SortResult
 from .sorters import AutoencoderGmm
+from .splits import SplitSuggestion, split_suggestions
 from .strays import strays
-from .suggestions import merge_suggestions, split_suggestions
+from .suggestions import MergeSuggestion, merge_suggestions
 
 __all__ = [
     "BUNDLED",
@@ -36,7 +37,9 @@ __all__ = [
     "AutoencoderGmm",
     "ChannelSort",
     "Match",
+    "MergeSuggestion",
     "SortResult",
+    "SplitSuggestion",
     "clock",
     "like",
     "match_units",

@@ -1,4 +1,4 @@
-"""Suggestions for curation: units to merge, units to split, with the evidence."""
+"""Suggestions to merge: pairs of units that may be one, with the evidence."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .alignment import Alignment
-from .channel import sort_channel
 from .features import fill, principal_axes
 from .merging import gap, separating_line
-from .result import SortResult
 from .timing import dead_time, refractory_ratio
 
 _MOST_EVENTS = 3000  # of each unit: more change no suggestion
@@ -40,16 +38,6 @@ class MergeSuggestion:
         """The evidence in words."""
         known = "" if math.isnan(self.refractory) else f", {self.refractory:.0%} of the coincidences that chance brings"
         return f"means {self.distance:.1f} SD apart, {self.overlap:.0%} overlap, gap p = {self.p:.2g}{known}"
-
-
-@dataclass(frozen=True)
-class SplitSuggestion:
-    """A unit that may be several."""
-
-    unit: int
-    rows: NDArray[np.int64]  # events of the unit, positions in the arrays given
-    labels: NDArray[np.int64]  # part of each, 0..k-1, the largest first
-    distance: float  # smallest distance between two parts, in SDs
 
 
 def merge_suggestions(
@@ -118,30 +106,6 @@ def _compare(
     score = shape if math.isnan(refractory) else shape + weight * 0.5 * ((1 - min(refractory, 1.0)) - 0.5) * shape
     score = float(min(max(score, 0.0), 1.0))
     return MergeSuggestion(first, second, score, p, distance, overlap, refractory, along)
-
-
-def split_suggestions(
-    waveforms: NDArray[Any],
-    times_s: NDArray[Any],
-    unit: NDArray[Any],
-    sampling_rate: float,
-    pre_samples: int,
-    seed: int = 0,
-) -> list[SplitSuggestion]:
-    """Return the units of one channel in which parts with a gap between them are found; arguments as above."""
-    found = []
-    for number in np.unique(unit[unit > 0]).tolist():
-        rows = np.flatnonzero(unit == number)
-        result = sort_channel(waveforms[rows], times_s[rows], sampling_rate, pre_samples, seed)
-        if result.n_units > 1:
-            found.append(SplitSuggestion(number, rows, result.labels, _smallest_distance(result)))
-    return found
-
-
-def _smallest_distance(result: SortResult) -> float:
-    parts = [result.latent[result.labels == c].astype(float) for c in range(result.n_units)]
-    pairs = [(a, b) for i, a in enumerate(parts) for b in parts[i + 1 :] if min(len(a), len(b)) > 1]
-    return min((gap(a, b)[1] for a, b in pairs), default=math.nan)
 
 
 def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What sorting and its suggestions lead to: units with their labels in one edit, and pairs that stay apart."""
+"""What sorting and its suggestions lead to: units with their labels in one edit, pairs kept apart, units kept whole."""
 
 from __future__ import annotations
 
@@ -63,3 +63,14 @@ class Deciding(Curation):
             others = {b for c, a, b in self.kept_apart if (c, a) == (channel, low)} | {high}
             text = ",".join(map(str, sorted(others)))
             return self._mark(Mark("apart", channel, low), text, f"units {low} and {high} of channel {channel} are two")
+
+    @property
+    def kept_whole(self) -> frozenset[tuple[int, int]]:
+        """Units that a person said are one, (channel, unit)."""
+        return frozenset(self._marked("whole"))
+
+    def keep_whole(self, channel: int, unit: int) -> Edit | None:
+        """Say that a unit is one neuron's, so that splitting it is not suggested again."""
+        if unit <= NOISE:
+            raise ProjectError(f"A unit is kept whole, not noise (0). Got {unit}.")
+        return self._mark(Mark("whole", channel, unit), "on", f"unit {unit} of channel {channel} is one")

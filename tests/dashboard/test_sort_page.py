@@ -109,7 +109,7 @@ def test_a_suggestion_is_taken_by_one_key_and_undone_by_one(app: Any) -> None:
     assert app.workspace.case.pair == (1, 8)
     assert "SD apart" in app.suggestions.text.object
     app.act("accept suggestion")
-    wait(app, lambda: "look like one" in app.workspace.says)
+    wait(app, lambda: "Nothing more to merge" in app.workspace.says)
     assert 8 not in app.workspace.project.unit
     app.act("undo")
     np.testing.assert_array_equal(app.workspace.project.unit, before)
@@ -121,12 +121,44 @@ def test_a_suggestion_forgotten_does_not_come_back_until_that_is_undone(app: Any
     app.act("next suggestion")
     wait(app, lambda: app.workspace.case is not None)
     app.act("reject suggestion")
-    wait(app, lambda: app.workspace.case is None and "look like one" in app.workspace.says)
+    wait(app, lambda: app.workspace.case is None and "Nothing more to merge" in app.workspace.says)
     assert app.workspace.project.kept_apart == {(0, 1, 8)}
     app.act("undo")
     app.act("next suggestion")
     wait(app, lambda: app.workspace.case is not None)
     assert app.workspace.case.pair == (1, 8)
+
+
+def test_a_unit_of_two_cells_is_split_by_one_key_and_undone_by_one(app: Any) -> None:
+    sort(app)
+    project = app.workspace.project
+    project.merge(0, [2, 3])
+    before = project.unit.copy()
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.focus.unit == 2)
+    case = app.workspace.case
+    assert (case.kind, case.shown, len(case.units)) == ("split", (2,), 2)
+    assert "may be 2" in app.suggestions.text.object
+    assert len(app.suggestions._means.data["ys"]) == 2
+    app.act("accept suggestion")
+    wait(app, lambda: "Nothing more to merge" in app.workspace.says)
+    assert set(project.unit) == {1, *case.units}
+    assert project.counts(0)[2] == case.counts[0]
+    app.act("undo")
+    np.testing.assert_array_equal(project.unit, before)
+
+
+def test_a_unit_kept_whole_is_not_suggested_for_splitting_until_that_is_undone(app: Any) -> None:
+    sort(app)
+    app.workspace.project.merge(0, [2, 3])
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.case is not None)
+    app.act("reject suggestion")
+    wait(app, lambda: app.workspace.case is None and "Nothing more to merge" in app.workspace.says)
+    assert app.workspace.project.kept_whole == {(0, 2)}
+    app.act("undo")
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.case is not None)
 
 
 def test_an_answer_without_a_question_changes_nothing(app: Any) -> None:

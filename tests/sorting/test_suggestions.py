@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from neuralsorter.sorting import match_units, merge_suggestions, split_suggestions
+from neuralsorter.sorting import SortResult, match_units, merge_suggestions, split_suggestions
 
 TIME = np.arange(60) - 22.0
 
@@ -55,8 +56,33 @@ def test_a_unit_of_two_cells_is_suggested_for_splitting() -> None:
     assert [s.unit for s in found] == [1]
     assert found[0].labels.max() == 1
     assert found[0].distance > 4
+    assert found[0].refractory > 0.6
+    assert "SD apart" in found[0].reason
     truth = unit[found[0].rows] == 2
     assert max((found[0].labels == truth).mean(), (found[0].labels != truth).mean()) > 0.99
+
+
+def test_one_cell_is_not_suggested_for_splitting() -> None:
+    waves, times, unit = channel()
+    one = unit != 2
+    assert split_suggestions(waves[one], times[one], np.ones(one.sum(), int), 20_000.0, 20) == []
+
+
+def test_only_units_that_a_cheap_test_finds_mixed_are_sorted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from neuralsorter.sorting import splits
+
+    sorted_again = list[int]()
+
+    def counting(waveforms: Any, *_: Any) -> Any:
+        sorted_again.append(len(waveforms))
+        return SortResult.single(len(waveforms))
+
+    monkeypatch.setattr(splits, "sort_channel", counting)
+    waves, times, unit = channel()
+    split_suggestions(waves, times, unit, 20_000.0, 20)
+    assert sorted_again == []
+    split_suggestions(waves, times, np.where(unit == 2, 1, unit), 20_000.0, 20)
+    assert sorted_again == [int((unit < 3).sum())]
 
 
 def test_units_are_found_again_in_another_recording() -> None:
