@@ -311,3 +311,11 @@ def test_warming_up_compiles_everything_the_page_needs() -> None:
     picture.set_view(View(20, 20))
     picture.reassign([1], 1, 2)
     assert len(draw_group.signatures) == compiled
+
+
+@pytest.mark.parametrize("kind", ["int16", "float32"])
+@pytest.mark.parametrize("edge", [25.0, 24.7, 24.999998])
+def test_samples_on_the_border_between_rows_go_where_double_precision_puts_them(kind: str, edge: float) -> None:
+    waves = np.random.default_rng(3).integers(-25, 26, (400, 40)).astype(kind)
+    unit, view = np.ones(400), (90, 50, (0.0, 39.0), (-25.0, edge))
+    assert np.array_equal(density(waves, unit, *view).counts, by_datashader(waves, unit, *view))

@@ -20,6 +20,8 @@ from .threads import run, threads
 
 TABLE_BYTES = 200_000_000  # pair tables of all threads; only what is touched is ever resident
 
+HAIRS = (0, 1, -1, 2, -2, 4, -4)  # of 2^-16 of a row
+
 Image = NDArray[np.int32]
 Images = Sequence[Image] | Image
 NOTHING: Image = np.zeros((0, 0), np.int32)
@@ -86,10 +88,17 @@ class Canvas:
     block : Block
     view : Window
 
+    Attributes
+    ----------
+    single : ndarray, (4,), float32
+        How samples inside the window become rows more quickly: rows per bit, row of zero, lowest and highest sample
+        that it is right for; the wrong way round where it is for none.
+
     """
 
     def __init__(self, block: Block, view: Window) -> None:
         self.block, self.view = block, view
+        self.single = _single(block, view)
         self.runs = self._plan()
 
     def draw(
@@ -126,8 +135,9 @@ class Canvas:
         for i, box in enumerate(boxes):
             draw_group(
                 block.raw, block.words, block.uv_per_bit, groups.order, int(groups.starts[i]),
-                int(groups.starts[i + 1]), block.shift, part.place, part.segments, part.window, part.tables,
-                part.table_at, box, counters, bench, images[i], NOTHING if minus is None else minus[i], border[i], stop,
+                int(groups.starts[i + 1]), block.shift, part.place, part.segments, part.window, self.single,
+                part.tables, part.table_at, box, counters, bench, images[i], NOTHING if minus is None else minus[i],
+                border[i], stop,
             )  # fmt: skip
 
     def _boxes(
@@ -198,6 +208,29 @@ class Canvas:
         column = channel * (last - first + 1) + positions[0] - first
         place = np.array([channel * n_samples, n_samples, positions[0], is_first, column], np.int64)
         return Run(place, segments, window, np.concatenate(parts), table_at)
+
+
+def _single(block: Block, view: Window) -> NDArray[np.float32]:
+    """Return `Canvas.single`.
+
+    Single precision is half the work. Integers are few, so that it can be tried whether all of them get the row that
+    double precision gives; where some do not, because they lie on a border, zero is moved by a hair.
+    """
+    low, high, scale, offset = view.numbers[[2, 3, 6, 7]]
+    if block.raw.dtype != np.int16:
+        edges = np.array([low, high], np.float32)  # rounded, and then one step into the window
+        inner = np.nextafter(edges, edges[::-1]) if block.uv_per_bit == 1 else np.array([1, 0], np.float32)
+        return np.array([0, 0, *inner], np.float32)
+    values = np.arange(-32_768, 32_768).astype(np.float32)
+    y = (values * block.uv_per_bit).astype(np.float64)
+    values, y = values[(y >= low) & (y <= high)], y[(y >= low) & (y <= high)]
+    rows = np.minimum((y * scale + offset).astype(np.int32), view.height - 1)
+    slope = np.float32(scale * block.uv_per_bit)
+    for hairs in HAIRS:
+        zero = np.float32(offset + hairs * 2.0**-16)
+        if len(values) and np.array_equal(np.minimum((values * slope + zero).astype(np.int32), view.height - 1), rows):
+            return np.array([slope, zero, values[0], values[-1]], np.float32)
+    return np.array([0, 0, 1, 0], np.float32)
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.kernel import kernel
 
-from .gathering import gather_turned, turn_words, unpack
+from .gathering import gather_turned, lane_of, turn_words, unpack
 from .paircounts import (
     LEAVES,
     LOW_A,
@@ -26,6 +26,7 @@ from .paircounts import (
     locate,
     mark,
     quantise,
+    quantise_words,
     tabulate,
 )
 from .pairdrawing import FLAT, PAD, draw_crossings, draw_few, draw_table, gather_layers, integrate
@@ -75,7 +76,7 @@ def draw_segment(
 
 
 @kernel
-def draw_group(  # noqa: C901, PLR0912 - one pass over the segments
+def draw_group(  # noqa: C901, PLR0912, PLR0915 - one pass over the segments
     raw: Any,
     words: NDArray[np.int64],
     scale_uv: Any,
@@ -86,6 +87,7 @@ def draw_group(  # noqa: C901, PLR0912 - one pass over the segments
     place: NDArray[np.int64],
     segments: NDArray[np.int64],
     window: NDArray[np.float64],
+    single: NDArray[np.float32],
     tables: NDArray[np.int32],
     table_at: NDArray[np.int64],
     boxes: NDArray[np.int32],
@@ -95,57 +97,71 @@ def draw_group(  # noqa: C901, PLR0912 - one pass over the segments
     minus: Any,
     shared: Any,
     stop: NDArray[np.int64],
-) -> int:
+) -> None:
     """Add events `order[begin:end]` (events begin to end if `order` is empty) to an image, take them from `minus`.
 
     raw (n, n_flat) int16 or float32, words: the same as int64, (0, 0) if the columns do not fill them; place: flat
     column of the channel's first sample, samples of the channel, first position (a sample number) of the run, whether
     the first segment is the line's first; segments (n, 4): first column, columns to the last, 1 and 2 for left and
     right ends cut by the window's sides, picture width; window: left, right, low, high, x and y scale and offset, cut
-    of the left and right end, x of position 0; tables: of the steps of lines, those of segment s from table_at[s];
-    counters: pairs, one cell more than the boxes need, for pairs not counted there, then as `count_marked` has them,
-    per segment: zeros, and zeros again afterwards; bench: see `Run.bench`; images are (height, width), `minus` may be
-    empty. The first column goes to `shared`: the neighbour on the left, which may be drawn at the same time, writes
-    it too.
+    of the left and right end, x of position 0; single: see `Canvas`; tables: of the steps of lines, those of segment s
+    from table_at[s]; counters: pairs, one cell more than the boxes need, for pairs not counted there, then as
+    `count_marked` has them, per segment: zeros, and zeros again afterwards; bench: see `Run.bench`; images are (height,
+    width), `minus` may be empty. The first column goes to `shared`: the neighbour on the left, which may be drawn at
+    the same time, writes it too.
     """
     pairs, entering, leaving, through, starts, crossed = counters
     turned_words, turned, gathered, rows, ends, samples, index, marked, _, _ = bench
     n, height, nowhere, position = segments.shape[0], shared.shape[0], np.uint32(pairs.shape[0] - 1), place[2]
     top, per_word = np.int32(height - 1), raw.shape[1] // max(words.shape[1], 1)
     packed = turned_words.shape[0] > 0
-    first = (place[0] + max(position - 1, 0)) // per_word
-    state, seen = np.zeros((2, 3), np.int32), 0  # of the rows held: some outside the window, some missing
+    first = (place[0] + max(position - 1, 0)) // per_word  # word
+    state = np.zeros((2, 3), np.int32)  # of the rows held: some outside the window, some missing
+    known = np.zeros(3, np.bool_)  # whether the samples of these rows are held too
     bits, is_few = samples.view(np.int32), end - begin <= HANDFUL
     n_parts = (end - begin + PART - 1) // PART
     for part in range(n_parts):
         start = begin + (end - begin) * part // n_parts
         m = begin + (end - begin) * (part + 1) // n_parts - start
         if packed:
-            seen += turn_words(words, order, start, m, first, turned_words)
+            turn_words(words, order, start, m, first, turned_words)
         else:
-            seen += gather_turned(raw, scale_uv, order, start, m, shift, place, turned, gathered)
+            gather_turned(raw, scale_uv, order, start, m, shift, place, turned, gathered)
         for k in range(n + 2):
             here, last, s = k % 3, (k - 1) % 3, k - 2
             now, right = samples[here, :m], rows[here, :m]
+            known[here] = True
             if packed:
-                at = place[0] + max(position - 1 + k, 0)
-                unpack(turned_words[at // per_word - first, :m], at % per_word, per_word, scale_uv, bits[here, :m], now)
+                word, lane = lane_of(place, k, per_word)
+                column = turned_words[word, :m]
+                known[here] = state[0, last] != 0 or not quantise_words(
+                    column, lane, per_word, window, single, top, right
+                )
+                if known[here]:
+                    unpack(column, lane, per_word, scale_uv, bits[here, :m], now)
             else:
                 now[:] = turned[k, :m]
-            state[0, here] = quantise(now, window, top, right)
+            state[0, here] = quantise(now, window, top, right) if known[here] else 0
             state[1, here] = encode(now, window, right) if state[0, here] else 0
             if s < 0:
                 continue
             if stop[0] != 0:
-                return seen
+                return
             left, was, found, box, cut = rows[last, :m], samples[last, :m], index[:m], boxes[:, s], segments[s, 2]
+            before = (k - 2) % 3
+            close = state[0, here] or state[0, last] or state[1, before]
+            if cut != 0 or close:
+                for j in (k - 1, k):
+                    if not known[j % 3]:
+                        word, lane = lane_of(place, j, per_word)
+                        unpack(turned_words[word, :m], lane, per_word, scale_uv, bits[j % 3, :m], samples[j % 3, :m])
+                        known[j % 3] = True
             if cut != 0:
                 cut_rows(was, now, window, top, ends[0, :m], ends[1, :m])
                 locate(ends[0, :m], ends[1, :m], box, nowhere, found)
             else:
                 locate(left, right, box, nowhere, found)
-            before = (k - 2) % 3
-            if state[0, here] or state[0, last] or state[1, before]:
+            if close:
                 mark(rows[before, :m], left, right, nowhere, found, marked[:m])
                 crossed[s] |= count_marked(
                     np.float64(position + s) + window[10], rows[before, :m], left, right, was, now, marked[:m], window,
@@ -157,4 +173,3 @@ def draw_group(  # noqa: C901, PLR0912 - one pass over the segments
                 continue  # more is to come
             few = found if is_few else found[:0]
             draw_segment(s, segments, tables, table_at, box, place[3] != 0, counters, few, bench, image, minus, shared)
-    return seen

@@ -41,7 +41,7 @@ def any_of(cells: Any) -> bool:
     """Return whether any cell has a count."""
     some = np.int32(0)
     for i in range(cells.shape[0]):
-        some |= cells[i]
+        some = np.int32(some | cells[i])  # kept to 32 bits: more at once
     return some != 0
 
 
