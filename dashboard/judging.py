@@ -9,21 +9,22 @@ import panel as pn
 import panel_material_ui as pmui
 
 from .viewbar import ViewBar
-from .views import VIEWS
+from .views import VIEWS, View
 from .workspace import Workspace
 
 HEIGHT = 300  # px
 
 
 class Judge(pn.viewable.Viewer):
-    """A row of tabs; the one that is pressed has its view below. Only that one computes."""
+    """A row of tabs; the one that is pressed has its view below. Only that one computes, and none is built before."""
 
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
         self.workspace = workspace
-        self.views = {kind.title: kind(workspace) for kind in VIEWS}
+        self._kinds = {kind.title: kind for kind in VIEWS}
+        self.views: dict[str, View] = {}  # those opened so far
         self._places: dict[str, pmui.Column] = {}
-        self.tabs = ViewBar(self._clicked, names=list(self.views), margin=0)
+        self.tabs = ViewBar(self._clicked, names=list(self._kinds), margin=0)
         self.times = pmui.RangeSlider(
             label="Times (s)", start=0.0, end=1.0, value=(0.0, 1.0), step=0.1, width=230, size="small",
             margin=(0, 14), visible=False,
@@ -58,7 +59,7 @@ class Judge(pn.viewable.Viewer):
 
     def _clicked(self, title: str) -> None:
         """Open the view of a tab; a click on the open one's closes it."""
-        if title in self.views:
+        if title in self._kinds:
             self.workspace.view = "" if title == self.workspace.view else title
 
     def _open(self, title: str) -> None:
@@ -69,6 +70,7 @@ class Judge(pn.viewable.Viewer):
         # A view joins the page when it is first opened and then stays: to take a figure away while something on it
         # is still on its way to the browser is an error there.
         if title and title not in self._places:
+            self.views[title] = self._kinds[title](self.workspace)
             self._places[title] = pmui.Column(self.views[title], sizing_mode="stretch_both", margin=0, visible=False)
             self.place.append(self._places[title])
         for name, place in self._places.items():

@@ -11,7 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 from numpy.typing import NDArray
 
-from neuralsorter.errors import PluginError, ProjectError
+from neuralsorter.errors import PluginError
 from neuralsorter.scripting import scripts
 from neuralsorter.scripting.script_runner import ScriptResult, ScriptRunner
 from neuralsorter.scripting.scripts import Parameter, Script
@@ -34,6 +34,8 @@ class Scripts(pn.viewable.Viewer):
         self.jobs = Jobs()
         self.runner = ScriptRunner()
         self._scripts: dict[str, Script] = {}
+        self._asked: tuple[Parameter, ...] = ()
+        self._widgets: list[Any] = []
         self._last: tuple[ScriptResult, str, NDArray[np.int64], NDArray[np.int32]] | None = None
         self.choice = pmui.Select(label="Script", options=[], size="small", width=300, searchable=True)
         self.run_button = pmui.Button(
@@ -71,6 +73,7 @@ class Scripts(pn.viewable.Viewer):
         self.editor.readonly = not may_run_own_scripts()
         self.keep.visible = may_run_own_scripts()
         self.choice.param.watch(lambda event: self._chosen(event.new), "value")
+        self.editor.param.watch(lambda event: self._edited(str(event.new)), "value")
         self.jobs.param.watch(lambda event: self.stop.param.update(visible=event.new), "running")
 
     def __panel__(self) -> Any:
@@ -99,34 +102,52 @@ class Scripts(pn.viewable.Viewer):
         script = self._scripts.get(name)
         if script is None:
             return
+        self._ask(script.parameters)
         self.editor.value = script.source
         self.about.object = script.error or script.doc
-        self.parameters.objects = [pmui.Row(*(_widget(parameter) for parameter in script.parameters))]
+
+    def _edited(self, source: str) -> None:
+        """Follow the signature that is being written; what is half written changes nothing."""
+        script = scripts.describe_source(source, str(self.choice.value or "script"))
+        if not script.error and script.parameters != self._asked:
+            self._ask(script.parameters)
+
+    def _ask(self, parameters: tuple[Parameter, ...]) -> None:
+        """Show a widget for each parameter; one that was there as it is keeps its value."""
+        kept = {p.name: w for p, w in zip(self._asked, self._widgets, strict=True) if p in parameters}
+        self._asked = parameters
+        self._widgets = [kept.get(parameter.name) or _widget(parameter) for parameter in parameters]
+        self.parameters.objects = [pmui.Row(*self._widgets)]
 
     def _values(self, script: Script) -> dict[str, Any]:
         """Return the widgets' values of the parameters that the edited source still has."""
-        widgets = {w.tags[0]: w.value for row in self.parameters.objects for w in row.objects if w.tags}
-        known = {parameter.name: parameter for parameter in script.parameters}
-        return {name: value for name, value in widgets.items() if name in known and value is not None}
+        known = {parameter.name for parameter in script.parameters}
+        given = {p.name: w.value for p, w in zip(self._asked, self._widgets, strict=True)}
+        return {name: value for name, value in given.items() if name in known and value is not None}
 
     def run(self) -> None:
         """Run the source in the editor on what the main screen shows."""
         name = self.choice.value or "script"
         source = str(self.editor.value) if may_run_own_scripts() else self._scripts[name].source
         script = scripts.describe_source(source, name)
-        try:
-            shown = self.workspace.shown_spikes()
-            values = self._values(script)
-        except ProjectError as error:
-            self._failed(str(error))
+        project, focus = self.workspace.project, self.workspace.focus
+        if project is None or focus is None or focus.channel is None:
+            self._failed("Nothing is open. Open a recording first.")
             return
-        rows = np.asarray(self.workspace.focus.shown if self.workspace.focus is not None else (), np.int64)
+        rows, values = np.asarray(focus.shown, np.int64), self._values(script)
+        before, channel = project.unit_of(rows), int(focus.channel)
 
         def work(_: Report, cancel: threading.Event) -> ScriptResult:
-            return self.runner.run(source, name, shown, values, timeout_s=TIME_LIMIT_S, cancel=cancel)
+            whole = project.spikes
+            return self.runner.run(
+                source, name, whole.take(_run_of(rows)).with_unit(before), values,
+                channel=whole.take(_run_of(project.rows(channel))) if "channel" in source else None,
+                everything=whole if "everything" in source else None,
+                timeout_s=TIME_LIMIT_S, cancel=cancel,
+            )  # fmt: skip
 
         self.result.loading = True
-        show = partial(self._show, name=name, rows=rows, before=shown.unit)
+        show = partial(self._show, name=name, rows=rows, before=before)
         started = self.jobs.start(f"Running {name}", work, show, self._failed)
         if not started:
             self.result.loading = False
@@ -176,11 +197,17 @@ class Scripts(pn.viewable.Viewer):
         self.runner.close()
 
 
+def _run_of(rows: NDArray[np.int64]) -> NDArray[np.int64] | slice:
+    """Return rows as a slice where they follow one another: such events need not be copied to be handed over."""
+    in_order = len(rows) > 0 and len(rows) == rows[-1] - rows[0] + 1 and bool((np.diff(rows) == 1).all())
+    return slice(int(rows[0]), int(rows[-1]) + 1) if in_order else rows
+
+
 def _widget(parameter: Parameter) -> Any:
-    """Return the widget of one parameter; `tags` holds the parameter's name."""
+    """Return the widget of one parameter."""
     shared: dict[str, Any] = {
-        "label": parameter.name.replace("_", " "), "value": parameter.default, "tags": [parameter.name],
-        "description": parameter.doc or None, "size": "small", "width": 150,
+        "label": parameter.name.replace("_", " "), "value": parameter.default,
+        "description": parameter.doc, "size": "small", "width": 150,
     }  # fmt: skip
     if parameter.kind == "bool":
         return pmui.Checkbox(**{k: v for k, v in shared.items() if k not in ("width", "description")})

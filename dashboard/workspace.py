@@ -12,11 +12,10 @@ import panel as pn
 import param
 from numpy.typing import NDArray
 
-from neuralsorter.errors import NeuralSorterError, ProjectError
+from neuralsorter.errors import NeuralSorterError
 from neuralsorter.focus import Focus
 from neuralsorter.project import Project
 from neuralsorter.settings import settings
-from neuralsorter.spikes import Spikes
 
 from .concerns import Queue
 from .jobs import Jobs, on_page, this_page
@@ -163,12 +162,6 @@ class Workspace(param.Parameterized):
         if self.focus is None:
             return np.zeros(0, np.int64)
         return self.focus.selected if len(self.focus.selected) else self.focus.shown
-
-    def shown_spikes(self) -> Spikes:
-        """Return the events on screen as spikes, for scripts and exports."""
-        if self.project is None or self.focus is None:
-            raise ProjectError("Nothing is open. Open a recording first.")
-        return self.project.spikes.take(self.focus.shown)
 
 
 def _look_again(focus: Focus, project: Project) -> None:

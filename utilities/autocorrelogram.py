@@ -1,49 +1,71 @@
 """Autocorrelogram.
 
 When a unit fires relative to its own spikes. A neuron's has an empty gap around 0 as wide as its refractory period;
-a flat one means that several neurons are mixed.
+a flat one means that several neurons are mixed. Each row is one unit, scaled to its tallest bin.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-import holoviews as hv
+import numpy as np
+import pandas as pd
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting import figure
 
 from neuralsorter import Spikes
 from neuralsorter.palette import unit_colour
 from neuralsorter.spiketrain import autocorrelogram, each_unit, stretches
 
-hv.extension("bokeh")
+FILLED = 0.82  # of a row's height
 
 
 def run(
     spikes: Spikes,
     window_ms: Annotated[float, (1.0, 1_000.0), "Largest lag shown."] = 50.0,
     bin_ms: Annotated[float, (0.1, 50.0), "Width of a bin."] = 1.0,
-) -> hv.Layout | hv.Text:
-    """Draw one panel per unit."""
+    most_units: Annotated[int, (1, 40), "Show this many units, the largest ones."] = 16,
+) -> figure | str:
+    """Draw one row per unit."""
     where = stretches(spikes)
-    panels = []
-    for one in each_unit(spikes):
+    units = sorted(each_unit(spikes), key=lambda one: -len(one.rows))[:most_units]
+    units.sort(key=lambda one: (one.channel, one.unit))
+    if not units:
+        return "No unit is shown."
+    names = [f"{one.name} · {len(one.rows):,} events" for one in units][::-1]
+    parts = []
+    for row, one in enumerate(units):
         counts, edges = autocorrelogram(
             spikes.times_s[one.rows], window_ms, bin_ms, spikes.sampling_rate, where[one.rows]
         )
-        colour = unit_colour(one.unit)
-        panel = hv.Histogram(
-            (edges, counts), kdims="lag", vdims="count", label=f"{one.name} · {len(one.rows):,} events"
-        )
-        panels.append(
-            panel.opts(
-                fill_color=colour,
-                line_color=colour,
-                xlabel="lag (ms)",
-                ylabel="count",
-                width=330,
-                height=240,
-                padding=0,
+        floor = float(len(units) - 1 - row)  # the first unit on top
+        parts.append(
+            pd.DataFrame(
+                {
+                    "left": edges[:-1],
+                    "right": edges[1:],
+                    "bottom": floor,
+                    "top": floor + FILLED * counts / max(int(counts.max()), 1),
+                    "count": counts,
+                    "colour": unit_colour(one.unit),
+                    "unit": one.name,
+                }
             )
         )
-    if not panels:
-        return hv.Text(0, 0, "No unit is shown.").opts(xaxis=None, yaxis=None)
-    return hv.Layout(panels).opts(shared_axes=False).cols(3)
+    plot = figure(
+        title=f"Counts by lag to the unit's own events, ±{window_ms:g} ms",
+        x_axis_label="lag (ms)",
+        x_range=(-window_ms, window_ms),
+        y_range=(0, len(units)),
+        height=130 + 70 * len(units),
+        sizing_mode="stretch_width",
+        tools="pan,box_zoom,wheel_zoom,reset,save",
+    )
+    source = ColumnDataSource(pd.concat(parts, ignore_index=True))
+    bars = plot.quad("left", "right", "bottom", "top", source=source, fill_color="colour", line_color=None)
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("", "@unit"), ("lag", "@left{0.0} ms"), ("count", "@count")]))
+    plot.yaxis.ticker = np.arange(len(units)) + FILLED / 2
+    plot.yaxis.major_label_overrides = {k + FILLED / 2: name for k, name in enumerate(names)}
+    plot.ygrid.visible = False
+    plot.vspan(x=[0], line_color="#808080", line_dash="dotted")
+    return plot

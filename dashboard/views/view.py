@@ -20,7 +20,7 @@ from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import stretches
 
-from ..jobs import on_page, this_page
+from ..jobs import on_page
 from ..latest import Latest
 from ..workspace import Workspace
 from .exports import Exports
@@ -102,7 +102,7 @@ class View(pn.viewable.Viewer, param.ParameterizedABC):
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
         self.workspace = workspace
-        self._document = this_page()
+        self._document = workspace.document
         self._latest = Latest()
         self._due = False
         self._done: tuple[Look, Any] | None = None

@@ -59,6 +59,27 @@ def test_a_proposal_is_told_first_and_applied_as_one_edit(view: Any) -> None:
     assert project.counts(1) == {1: 50, 2: 50}
 
 
+def test_a_script_gets_the_channel_and_everything_where_it_asks_for_them(view: Any) -> None:
+    view.workspace.focus.unit = 2
+    view.editor.value = "def run(spikes, channel, everything): return f'{len(spikes)} {len(channel)} {len(everything)}'"
+    view.run()
+    _wait(view)
+    assert view._last[0].payload == "50 100 100"
+
+
+def test_the_widgets_follow_the_signature_that_is_written(view: Any) -> None:
+    view.editor.value = "def run(spikes, bin_s: float = 2.0, name: str = 'x'): return f'{bin_s} {name}'"
+    bin_s, name = view._widgets
+    bin_s.value = 5.0
+    view.editor.value = "def run(spikes, bin_s: float = 2.0, many: int ="
+    assert view._widgets == [bin_s, name]
+    view.editor.value = "def run(spikes, many: int = 3, bin_s: float = 2.0): return f'{bin_s} {many}'"
+    assert [w.value for w in view._widgets] == [3, 5.0]
+    view.run()
+    _wait(view)
+    assert view._last[0].payload == "5.0 3"
+
+
 def test_a_pinned_result_stays_while_others_come(view: Any) -> None:
     table = pd.DataFrame({"a": [1, 2]})
     rows, before = np.arange(2), np.ones(2, np.int32)
