@@ -73,7 +73,8 @@ def spoken(key: str) -> str:
 class KeyMap(JSComponent):
     """Listens to the window, before anything else does, and sends the action of a known combination.
 
-    Text being typed or copied is left alone. The device's pixel ratio comes along, for pictures of the real size.
+    Text being typed or copied is left alone, and so is an open dialogue, whose own keys close it. The device's pixel
+    ratio comes along, for pictures of the real size.
     """
 
     keys = param.Dict(default={}, doc="Combination -> {action, repeat}.")
@@ -82,7 +83,7 @@ class KeyMap(JSComponent):
 
     _esm = """
     const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, '
-      + '[contenteditable=""], [contenteditable="true"], .ace_editor, [role="combobox"], '
+      + '[contenteditable=""], [contenteditable="true"], .ace_editor, [role="combobox"], .MuiDialog-root, '
       + '[role="listbox"]:not([data-shortcuts])';
 
     function combination(event) {

@@ -79,14 +79,14 @@ class Waveforms(pn.viewable.Viewer):
         return self._pane
 
     def _toolbar(self) -> pmui.Row:
-        small = {"size": "small", "margin": (10, 4, 4, 4)}
+        small = {"size": "small", "margin": (10, 2, 4, 2)}
         choices = [
             pmui.Select.from_param(self.param[name], label=label, width=width, **small)
             for name, label, width in (
-                ("tool", "Drag", 100),
+                ("tool", "Drag", 92),
                 ("mode", "Region", 105),
-                ("alignment", "Align at (G)", 105),
-                ("shading", "Shading (X)", 110),
+                ("alignment", "Align at (G)", 122),
+                ("shading", "Shading (X)", 128),
             )
         ]
         buttons = [

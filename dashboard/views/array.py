@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bokeh.core.properties import value
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
@@ -53,8 +54,8 @@ class Array(View):
                             line_color="line", line_width="width")  # fmt: skip
         plot.multi_line("xs", "ys", source=self._lines, line_color="colour", line_width=1.5)
         plot.text("x", "y", text="channel", source=self._squares, text_font_size="10px", text_color="#8a8a8a",
-                  x_offset=0, y_offset=0, text_align="center", text_baseline="top", text_font="system-ui, sans-serif",
-                  anchor="top_center")  # fmt: skip
+                  x_offset=0, y_offset=0, text_align="center", text_baseline="top", anchor="top_center",
+                  text_font=value("system-ui, sans-serif"))  # fmt: skip
         tips = [("channel", "@channel"), ("events per s", "@rate{0.00}"), ("units", "@units"), ("", "@state")]
         plot.add_tools(HoverTool(renderers=[squares], tooltips=tips))
         plot.on_event(Tap, self._tapped)

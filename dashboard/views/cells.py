@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, HoverTool, Range1d
 from bokeh.plotting import figure
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Cells:
         self.figure.multi_line("xs", "ys", source=self._marks, line_color=MARK, line_dash="dashed", line_width=1.5)
         self.figure.text(
             "x", "y", text="text", text_color="colour", text_align="align", text_font_size="size", source=self._text,
-            text_font="system-ui, sans-serif", text_baseline="top",
+            text_font=value("system-ui, sans-serif"), text_baseline="top",
         )  # fmt: skip
         tip = [(x_label, "@x{0.0}"), ("count", "@value{0,0.[000]}")]
         self.figure.add_tools(HoverTool(renderers=[bars], tooltips=tip))

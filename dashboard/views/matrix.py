@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 from bokeh.plotting import figure
@@ -46,7 +47,7 @@ class Matrix:
         )  # fmt: skip
         self.figure.text(
             "x", "y", text="text", text_color="colour", text_align="center", text_baseline="middle",
-            text_font_size="12px", text_font="system-ui, sans-serif", source=self._cells,
+            text_font_size="12px", text_font=value("system-ui, sans-serif"), source=self._cells,
         )  # fmt: skip
         tips = [(y_label, "@row"), (x_label, "@column"), ("", "@text")]
         self.figure.add_tools(HoverTool(renderers=[squares], tooltips=tips))

@@ -126,3 +126,24 @@ def test_every_gesture_selects_what_it_says(
     selects(0)
     assert outline(tab) == []
     assert tab.errors == []
+
+
+def test_an_open_dialogue_has_the_keys_to_itself_and_escape_closes_it(
+    serve: Callable[..., Server], open_tab: Callable[..., Tab], tmp_path: Path
+) -> None:
+    steps(tmp_path / "steps.npz")
+    tab = open_tab(serve(tmp_path / "steps.npz"))
+    tab.wait_for("120 of 120 waveforms drawn", timeout_s=90)
+    tab.press("a")
+    tab.wait_until(lambda: tab.selected() == 120)
+    tab.press("?")
+    dialogue = tab.page.get_by_role("dialog", name="Keys and gestures")
+    dialogue.wait_for()
+    tab.press("d")  # outside the dialogue this would send all to noise
+    tab.press("Escape")
+    tab.wait_until(lambda: tab.page.locator(".MuiDialog-root").count() == 0)  # it fades for a moment
+    assert tab.selected() == 120
+    tab.press("Escape")
+    tab.wait_until(lambda: tab.selected() == 0)
+    assert "0 edits" in tab.page.inner_text("header")
+    assert tab.errors == []
