@@ -10,6 +10,7 @@ import getpass
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import signal
 import sys
@@ -30,6 +31,7 @@ LOCAL = "local"  # who has the link: the system's user
 TOKEN, FIRST_TOKEN, USERS, LAUNCHER = (f"NEURALSORTER_{name}" for name in ("TOKEN", "FIRST_TOKEN", "USERS", "LAUNCHER"))
 
 _TRIES, _PER_S = 5, 60.0
+_SECRET = re.compile(r"(?:[0-9a-fA-F]{2}){8,}\$[0-9a-fA-F]{128}")  # SALT$HASH, a hash of 64 bytes
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}
 
 # Taken out of the environment at once: no process that the page starts may see them.
@@ -156,8 +158,7 @@ def read_users(path: str | Path) -> dict[str, str]:
         if not line.strip() or line.startswith("#"):
             continue
         name, colon, secret = line.strip().partition(":")
-        salt, dollar, digest = secret.partition("$")
-        if not (name and colon and dollar and len(bytes.fromhex(salt)) >= 8 and len(bytes.fromhex(digest)) == 64):
+        if not (name and colon and _SECRET.fullmatch(secret)):
             raise ValueError(f"line {number} is not NAME:SALT$HASH")
         if name in {LOCAL, "default_user", "guest"}:
             raise ValueError(f"line {number} names {name}, which stands for nobody in particular; choose another name")

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -117,12 +118,28 @@ def _require_safe(
         if os.name == "posix" and Path(name).stat().st_mode & 0o077:
             raise ServingError(f"{name} can be read by others. Run: chmod 600 {name}")
     if users:
-        try:
-            named = login.read_users(users)
-        except ValueError as cause:
-            raise ServingError(f"{users}: {cause}. Make its lines with python -m neuralsorter.login NAME.") from None
-        if not named:
-            raise ServingError(f"{users} names nobody. Add a line with python -m neuralsorter.login NAME.")
+        _require_somebody(users)
+    if certfile and keyfile:
+        _require_certificate(certfile, keyfile)
+
+
+def _require_somebody(users: str) -> None:
+    try:
+        named = login.read_users(users)
+    except ValueError as cause:
+        raise ServingError(f"{users}: {cause}. Make its lines with python -m neuralsorter.login NAME.") from None
+    if not named:
+        raise ServingError(f"{users} names nobody. Add a line with python -m neuralsorter.login NAME.")
+
+
+def _require_certificate(certfile: str, keyfile: str) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
+    except (OSError, ValueError) as cause:
+        raise ServingError(
+            f"{certfile} and {keyfile} are not a PEM certificate and its key, without a passphrase ({cause})."
+            " Give the two that belong together."
+        ) from None
 
 
 def _require_way_in(host: str, behind_proxy: str | None, *, users: bool, tls: bool) -> None:

@@ -39,5 +39,5 @@ def test_nobody_is_named_as_those_without_a_name_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["anna", "anna:secret", ":00$00", "anna:zz$zz", "anna:00$00"])
 def test_a_line_of_another_form_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "users").write_text(line)
-    with pytest.raises(ValueError, match=r"line 1 is not|hexadecimal"):
+    with pytest.raises(ValueError, match="line 1 is not"):
         login.read_users(tmp_path / "users")

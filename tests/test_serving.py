@@ -44,3 +44,12 @@ def test_behind_a_proxy_only_its_address_may_open_a_websocket() -> None:
     assert flags == ["lab.example.org"]
     assert command[command.index("--prefix") + 1] == "/sorter/"
     assert "--use-xheaders" in command
+
+
+def test_a_certificate_that_is_none_is_said_before_anything_listens(users: str, tmp_path: Path) -> None:
+    names = [str(tmp_path / name) for name in ("cert.pem", "key.pem")]
+    for name in names:
+        Path(name).write_text("no certificate\n")
+        Path(name).chmod(0o600)
+    with pytest.raises(serving.ServingError, match="are not a PEM certificate and its key"):
+        serving.serve([], users=users, certfile=names[0], keyfile=names[1], open_browser=False)
