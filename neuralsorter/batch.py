@@ -29,6 +29,7 @@ _WORKING_B = 400_000_000  # what a process takes by itself
 _COPIES = 12  # of a channel's waveforms that are held while it is worked on
 _WAITING = 2  # tasks handed over per process before one is done: bounds the memory, keeps every process busy
 _LOOK_S = 0.1
+_PRELOADED = ["__main__", "neuralsorter.sorting", "neuralsorter.cleaning", "neuralsorter.metrics"]
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,8 @@ def _require_another_try(error: Exception, tried: int) -> None:
 
     if isinstance(error, BrokenProcessPool):
         raise WorkerError(
-            "A worker process died, most likely for want of memory. Use fewer jobs and try again."
+            "A worker process died, most likely for want of memory: use fewer jobs and try again. A script of your own"
+            ' must start its work under `if __name__ == "__main__":`, for each process reads it from the top.'
         ) from None
     if not was_killed(error):
         raise error
@@ -245,9 +247,15 @@ def _require_another_try(error: Exception, tried: int) -> None:
 
 @contextmanager
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes by a fork server: safe beside threads. One thread of linear algebra each."""
-    method = "forkserver" if sys.platform != "win32" else "spawn"
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context(method), initializer=_one_thread)
+    """Start processes by a fork server: safe beside threads. One thread of linear algebra each.
+
+    The server imports once, in its life, what its processes need, and so each of them begins at once.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit  # a process that reads the user's script from the top: whoever started it says so
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    context.set_forkserver_preload(_PRELOADED)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_one_thread)
     finished = False
     try:
         yield pool
@@ -265,3 +273,5 @@ def _one_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
+    if "numba" in sys.modules:  # which read the environment when it was imported
+        sys.modules["numba"].set_num_threads(1)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +69,15 @@ def test_it_works_from_a_thread_beside_others() -> None:
     thread.start()
     thread.join(60)
     assert found == [(0, 2.0), (1, 3.0)]
+
+
+def test_a_script_without_a_main_guard_is_told_about_it_once(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text("from neuralsorter.batch import map_channels\nprint(list(map_channels(abs, [1, 2], jobs=2)))\n")
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert run.returncode != 0
+    assert run.stderr.count("Traceback") == 1
+    assert '__name__ == "__main__"' in run.stderr
 
 
 def _inverse(value: int) -> float:
