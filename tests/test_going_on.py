@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -121,58 +121,52 @@ def test_a_scheduler_that_is_not_there_is_said_not_to_be(tmp_path: Path, recordi
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed")
-    with distributed.LocalCluster(
-        n_workers=4, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as made:
+EXHAUSTIVE = os.environ.get("NEURALSORTER_EXHAUSTIVE") == "1"
+SIZE = (96, 20, 3) if EXHAUSTIVE else (12, 5, 4)  # channels, files, events of each
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    """`benchmarks/cluster.py`, which belongs to no package."""
+    path = Path(__file__).parents[1] / "benchmarks" / "cluster.py"
+    spec = importlib.util.spec_from_file_location("cluster_benchmark", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def cluster(benchmark: ModuleType) -> Iterator[Any]:
+    pytest.importorskip("distributed", reason="dask.distributed is not installed")
+    with benchmark.cluster() as made:
         yield made
 
 
-KILLS = 4
-
-
-def _kill_at_random(made: Any, stop: threading.Event, killed: list[int]) -> None:
-    """Kill workers, one every few seconds, whatever they are doing."""
-    chance = random.Random(0)  # noqa: S311 - no secret
-    while len(killed) < KILLS and not stop.wait(chance.uniform(0.3, 3)):
-        alive = [n.pid for n in made.workers.values() if n.status.name == "running" and n.pid not in killed]
-        if alive:
-            killed.append(chance.choice(alive))
-            os.kill(killed[-1], signal.SIGKILL)
-
-
 @pytest.mark.slow
+@pytest.mark.checkout
 @pytest.mark.filterwarnings("default")  # what dask says of workers that die
-def test_workers_killed_at_random_change_nothing(tmp_path: Path, cluster: Any) -> None:
-    spikes = many_channels(96, 20, 3)
-    ns.save(spikes, tmp_path / "a.npz")
-    common = ["clean", str(tmp_path / "a.npz")]
-    assert main([*common, "-o", str(tmp_path / "serial.npz"), "--jobs", "1"]) == 0
-    killed: list[int] = []
-    stop = threading.Event()
-    killer = threading.Thread(target=_kill_at_random, args=(cluster, stop, killed))
-    killer.start()
-    try:
+@pytest.mark.parametrize("command", ["clean", "sort", "run", "report"])
+def test_workers_killed_at_random_change_nothing(
+    tmp_path: Path, benchmark: ModuleType, cluster: Any, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark, "PAUSE_S", (0.1, 1.0))
+    source = tmp_path / "a.npz"
+    ns.save(benchmark.recording(*SIZE), source)
+    flags = ["--sorter", "pca_gmm"] if command in ("sort", "run") and not EXHAUSTIVE else []
+    serial = benchmark.work(command, source, tmp_path / "serial", "--jobs", "1", *flags)
+    with benchmark.killing(cluster, kills=3) as killed:
         address = cluster.scheduler_address
-        assert main([*common, "-o", str(tmp_path / "cluster.npz"), "--scheduler", address]) == 0
-    finally:
-        stop.set()
-        killer.join()
+        other = benchmark.work(command, source, tmp_path / "cluster", "--scheduler", address, *flags)
     assert killed
-    serial, other = ns.load(tmp_path / "serial.npz"), ns.load(tmp_path / "cluster.npz")
-    assert len(other) == len(spikes)
-    np.testing.assert_array_equal(other.unit, serial.unit)
-    np.testing.assert_array_equal(other.times_s, serial.times_s)
+    assert benchmark.differences(serial, other) == 0
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_a_report_made_on_a_cluster_is_the_same(tmp_path: Path, cluster: Any) -> None:
-    ns.save(many_channels(4, 1, 40), tmp_path / "a.npz")
-    texts = []
-    for flags in (["--jobs", "1"], ["--scheduler", cluster.scheduler_address]):
-        assert main(["report", str(tmp_path / "a.npz"), "-o", str(tmp_path / "r.html"), *flags]) == 0
-        texts.append((tmp_path / "r.html").read_text().partition("<main")[2])
-    assert texts[0] == texts[1]
+@pytest.mark.checkout
+def test_the_comparison_sees_an_event_that_is_missing_or_elsewhere(tmp_path: Path, benchmark: ModuleType) -> None:
+    spikes = benchmark.recording(2, 1, 10)
+    ns.save(spikes, tmp_path / "a.npz")
+    for number, other in enumerate((spikes.take(slice(1, None)), spikes.with_unit(np.r_[2, spikes.unit[1:]]))):
+        ns.save(other, tmp_path / f"{number}.npz")
+        assert benchmark.differences(tmp_path / "a.npz", tmp_path / f"{number}.npz") == 1
