@@ -176,7 +176,7 @@ def main() -> int:
         chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox", "--disable-gpu"])  # noqa: SLF001
         try:
             tab = drive.Tab(chromium.new_context(viewport={"width": 1500, "height": 950}).new_page(), server.url)
-            tab.wait_for("waveforms drawn", timeout_s=120)
+            tab.wait_for("waveforms drawn", timeout_s=240)
             tab.page.get_by_role("tab", name="Utilities").click()
             tab.wait_for("Press Run")
             tab.page.wait_for_timeout(20_000 / max(os.cpu_count() or 1, 1))  # the process for scripts warms up

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -19,6 +21,7 @@ from neuralsorter.scripting.script_runner import ScriptResult
 
 from .views.exports import Exports
 
+MOST_MODELS = 400  # of a Bokeh result on the page itself: to send more would keep the server from answering
 _SUFFIX = {"png": "png", "svg": "svg", "table": "csv", "proposal": "csv", "text": "txt"}
 
 
@@ -32,12 +35,17 @@ class Result(pn.viewable.Viewer):
         Of the script: of the file, too.
     before : ndarray, (n_events,), int
         Units of the events the script got, to tell what a proposal would change.
+    roots : list of Bokeh models, optional
+        `figures(result)`, where they were made already.
 
     """
 
-    def __init__(self, result: ScriptResult, name: str, before: NDArray[np.int32], **params: Any) -> None:
+    def __init__(
+        self, result: ScriptResult, name: str, before: NDArray[np.int32], roots: list[Any] | None = None, **params: Any
+    ) -> None:
         super().__init__(**params)
         self.result, self.script, self.before = result, name, before
+        self._roots = figures(result) if roots is None else roots
         parts: list[Any] = [pn.pane.Alert(_code(result.error), alert_type="danger")] if result.error else []
         if result.payload is not None:
             parts += [self._rendered(), self._saver()]
@@ -61,12 +69,8 @@ class Result(pn.viewable.Viewer):
     def _rendered(self) -> Any:
         result = self.result
         if result.kind == "bokeh":
-            document = Document.from_json(result.payload)
-            self._roots = list(document.roots)
-            document.clear()
-            for root in self._roots:
-                root.name = f"result {uuid4().hex}"  # names of figures must differ on one page
-            return pmui.Column(*(pn.pane.Bokeh(root, sizing_mode="stretch_width") for root in self._roots))
+            panes = [pn.pane.Bokeh(root, sizing_mode="stretch_width") for root in self._roots]
+            return pmui.Column(*panes) if panes else _frame(result.payload)
         if result.kind == "png":
             return pn.pane.PNG(result.payload, sizing_mode="scale_width")
         if result.kind == "svg":
@@ -78,13 +82,55 @@ class Result(pn.viewable.Viewer):
         return pn.pane.Str(str(result.payload))
 
     def _saver(self) -> Any:
-        if self.result.kind == "bokeh":
+        if self.result.kind == "bokeh":  # one that has a page of its own has the toolbars of its figures
             savers = [Exports(self.script, root.name, _numbers(root)) for root in self._roots]
             return pmui.Row(*savers, margin=0)
         suffix = _SUFFIX.get(self.result.kind, "txt")
         return pmui.FileDownload(
             callback=self.file, filename=f"{self.script}.{suffix}", label=f"Save {suffix.upper()}", size="small"
         )
+
+
+def figures(result: ScriptResult) -> list[Any]:
+    """Return the Bokeh models of a result, ready for the page; none where it is something else, or has too many.
+
+    It takes a while and touches no page: for a thread.
+    """
+    if result.kind != "bokeh" or n_models(result.payload) > MOST_MODELS:
+        return []
+    document = Document.from_json(result.payload)
+    roots = list(document.roots)
+    document.clear()
+    for root in roots:
+        root.name = f"result {uuid4().hex}"  # names of figures must differ on one page
+    return roots
+
+
+def n_models(payload: Any) -> int:
+    """Return how many models a document in JSON is made of."""
+    n, left = 0, [payload]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            n += value.get("type") == "object"
+            left.extend(value.values())
+        elif isinstance(value, list) and value and not isinstance(value[0], (int, float, str)):
+            left.extend(value)
+    return n
+
+
+def _frame(payload: Any) -> Any:
+    """Return a document of very many models as a page of its own, which the browser makes: the server only sends it."""
+    data = json.dumps(payload).replace("<", "\\u003c")
+    inside = (
+        f"<script src='static/js/bokeh.min.js'></script><script src='static/js/bokeh-widgets.min.js'></script><body>"
+        f"<script>const doc = {data}; for (const root of doc.roots) Bokeh.embed.embed_item("
+        "{doc, root_id: root.id}, document.body.appendChild(document.createElement('div')))</script>"
+    )
+    return pn.pane.HTML(
+        f'<iframe srcdoc="{html.escape(inside)}" style="width:100%;height:70vh;border:0" title="Result"></iframe>',
+        sizing_mode="stretch_width",
+    )
 
 
 class Pinned(pn.viewable.Viewer):

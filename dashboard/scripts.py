@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from neuralsorter.scripting.scripts import Parameter, Script
 
 from .jobs import Jobs, Report
 from .people import may_run_own_scripts
-from .results import Pinned, Result
+from .results import Pinned, Result, figures
 from .workspace import Workspace, attempt
 
 TIME_LIMIT_S = 60.0
@@ -137,17 +136,21 @@ class Scripts(pn.viewable.Viewer):
         rows, values = np.asarray(focus.shown, np.int64), self._values(script)
         before, channel = project.unit_of(rows), int(focus.channel)
 
-        def work(_: Report, cancel: threading.Event) -> ScriptResult:
+        def work(_: Report, cancel: threading.Event) -> tuple[ScriptResult, list[Any]]:
             whole = project.spikes
-            return self.runner.run(
+            result = self.runner.run(
                 source, name, whole.take(_run_of(rows)).with_unit(before), values,
                 channel=whole.take(_run_of(project.rows(channel))) if "channel" in source else None,
                 everything=whole if "everything" in source else None,
                 timeout_s=TIME_LIMIT_S, cancel=cancel,
             )  # fmt: skip
+            return result, figures(result)
 
         self.result.loading = True
-        show = partial(self._show, name=name, rows=rows, before=before)
+
+        def show(found: tuple[ScriptResult, list[Any]]) -> None:
+            self._show(found[0], name, rows, before, found[1])
+
         started = self.jobs.start(f"Running {name}", work, show, self._failed)
         if not started:
             self.result.loading = False
@@ -156,14 +159,21 @@ class Scripts(pn.viewable.Viewer):
         none = np.zeros(0, np.int64)
         self._show(ScriptResult("none", error=sentence), "script", none, none.astype(np.int32))
 
-    def _show(self, result: ScriptResult, name: str, rows: NDArray[np.int64], before: NDArray[np.int32]) -> None:
+    def _show(
+        self,
+        result: ScriptResult,
+        name: str,
+        rows: NDArray[np.int64],
+        before: NDArray[np.int32],
+        roots: list[Any] | None = None,
+    ) -> None:
         """Show a result of the events at `rows`, which were in the units `before`."""
-        self.result.loading = False
         self._last = result, name, rows, before
         self.apply.visible = result.kind == "proposal"
         self.pin.visible = result.payload is not None
         self.printed.object = result.output
-        self.result.objects = [Result(result, name, before)]
+        self.result.objects = [Result(result, name, before, roots)]
+        self.result.loading = False
 
     def keep_result(self) -> None:
         """Pin the result shown."""

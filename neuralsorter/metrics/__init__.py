@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it comes without types
 
 from neuralsorter.spikes import DEFAULT_RATE_HZ, NOISE, Spikes
 from neuralsorter.spiketrain import stretches
@@ -117,12 +118,13 @@ def metrics(
     period = max(_REFRACTORY_MS, dead + _SEEN_MS) if refractory_ms is None else refractory_ms
     wanted = None if units is None else set(units)
     rows = []
-    for key, part in _channels(spikes, by_experiment=by_experiment):
-        own = {one: s for one, s in whole.durations_s.items() if not by_experiment or one >> 32 == key["experiment"]}
-        present = np.unique(part.unit[part.unit > NOISE]).tolist()
-        chosen = [unit for unit in present if wanted is None or (key["channel"], unit) in wanted]
-        found = _of_channel(part, chosen, Recording(own, dead), period, block_s)
-        rows += [key | {"unit": unit} | values | {"refractory_ms": period} for unit, values in found.items()]
+    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
+        for key, part in _channels(spikes, by_experiment=by_experiment):
+            own = {s: t for s, t in whole.durations_s.items() if not by_experiment or s >> 32 == key["experiment"]}
+            present = np.unique(part.unit[part.unit > NOISE]).tolist()
+            chosen = [unit for unit in present if wanted is None or (key["channel"], unit) in wanted]
+            found = _of_channel(part, chosen, Recording(own, dead), period, block_s)
+            rows += [key | {"unit": unit} | values | {"refractory_ms": period} for unit, values in found.items()]
     names = [*(["experiment"] if by_experiment else []), "channel", "unit", *NAMES, "refractory_ms"]
     table = pd.DataFrame(rows, columns=names)
     return table.astype(dict.fromkeys((*names[: names.index("unit") + 1], "count", "isi_violations"), np.int64))

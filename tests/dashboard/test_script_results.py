@@ -104,11 +104,31 @@ def test_a_result_is_saved_as_what_it_is(result: ScriptResult, expected: bytes) 
     assert Result(result, "mine", np.ones(2, np.int32)).file().getvalue() == expected
 
 
+MANY = """
+from bokeh.layouts import gridplot
+from bokeh.plotting import figure
+
+def run(spikes, side: int = 2):
+    return gridplot([[figure(width=60, height=60) for _ in range(side)] for _ in range(side)])
+"""
+
+
+def test_a_result_of_very_many_parts_is_made_by_the_browser_alone(view: Any) -> None:
+    view.editor.value = MANY
+    view.run()
+    _wait(view)
+    assert len(view.result.objects[0].objects[0].objects) == 1
+    view._widgets[0].value = 6
+    view.run()
+    _wait(view)
+    assert "<iframe srcdoc=" in view.result.objects[0].objects[0].object
+
+
 def _wait(view: Any) -> None:
     import time
 
     for _ in range(1200):
-        if not view.jobs.running:
+        if not (view.jobs.running or view.result.loading):
             return
         time.sleep(0.05)
     pytest.fail("the script did not end within a minute")

@@ -140,6 +140,13 @@ HOSTILE = {
         ),
         "do not fit",
     ),
+    "picture of countless parts": (
+        (
+            "from bokeh.layouts import column\nfrom bokeh.plotting import figure\n"
+            "def run(spikes): return column([figure() for _ in range(150)])"
+        ),
+        "",
+    ),
     "interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "error that cannot be shown": (
         "class E(Exception):\n    def __str__(self): raise ValueError\nraise E",
@@ -206,7 +213,8 @@ def test_a_hostile_script_is_contained(name: str, runner: ScriptRunner, events: 
     if expected:
         assert any(part in result.error for part in expected.split("|")), result
     elif expected == "":
-        assert (result.error, result.payload) == ("", "done"), result
+        assert result.error == "", result
+        assert result.payload == "done" or result.kind == "bokeh", result
     assert result.seconds < 60
     assert (np.load(path) == 1).all()
     deadline = time.monotonic() + 20
