@@ -21,13 +21,14 @@ class FileError(NeuralSorterError):
     path : str or Path
         The file, as the user named it.
     what : str
-        What is wrong and where, without a full stop.
+        What is wrong and where, without a full stop; letters of a damaged file that cannot be shown are replaced.
     remedy : str
         What to do about it, a full sentence without the full stop.
 
     """
 
     def __init__(self, path: str | Path, what: str, remedy: str) -> None:
+        what = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in what)
         super().__init__(f"{path}: {what}. {remedy}.")
         self.path, self.what, self.remedy = str(path), what, remedy
 

@@ -33,11 +33,13 @@ def read(path: str) -> bytes:
         config, stores = _keras(Path(path)) if zipfile.is_zipfile(path) else _hdf5(Path(path))
         layers, shape = _chain(config, path)
         weights = _in_order(layers, stores, path)
-    except PluginError:
-        raise
+        return Network(tuple(layers), tuple(weights), shape, {"name": Path(path).stem}).to_bytes()
+    except PluginError as error:
+        if path in str(error):
+            raise
+        raise PluginError(f"{path}: {error}") from None
     except Exception as cause:
         raise PluginError(f"{path} is not a network of Keras that can be read: {cause}. Save it again.") from cause
-    return Network(tuple(layers), tuple(weights), shape, {"name": Path(path).stem}).to_bytes()
 
 
 def _keras(path: Path) -> tuple[Any, Mapping[str, list[NDArray[Any]]]]:

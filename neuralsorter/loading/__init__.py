@@ -62,6 +62,8 @@ _NOT_HERE = {  # formats only their vendor's library reads, and what to do inste
     ".smrx": "Export the WaveMark channel to .mat from Spike2: .smrx is read by CED's own library on Windows only",
 }
 
+UNTOLD = "could not be read by"  # all that can be said where a library fails on a damaged file
+
 _OWN = (NevLoader, NpzLoader)  # safe in this process: they read plain numbers and check every size first
 _TIMEOUT_S = 1800.0
 _MEMORY_MB = 16_384
@@ -149,11 +151,11 @@ def _fits(loader: type[Loader], folder: Path) -> bool:
 def parse(path: str) -> tuple[Spikes, list[str]]:
     """Read one file with whatever loader fits, in this process: what the worker runs. Return events and remarks."""
     file = Path(path)
-    return _first_of(_loaders_for(file), file)
+    return read_with(_loaders_for(file), file)
 
 
-def _first_of(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list[str]]:
-    """Read with the first loader that can."""
+def read_with(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list[str]]:
+    """Read in this process with the first loader that can; whatever it raises becomes a `LoadError`."""
     errors = []
     for loader in choices:
         try:
@@ -161,6 +163,8 @@ def _first_of(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list
                 return loader().load(file), sentences
         except LoadError as error:
             errors.append(error)
+        except DataError as error:
+            errors.append(LoadError(file, str(error).rstrip("."), "The file is damaged: export or copy it again"))
         except MemoryError:
             raise LoadError(
                 file, "asks for more memory than a file may have", "Split the file, or copy it again"
@@ -169,7 +173,7 @@ def _first_of(choices: Sequence[type[Loader]], file: Path) -> tuple[Spikes, list
             if isinstance(cause, OSError) and cause.errno not in {None, errno.EINVAL}:
                 raise _unreadable(file, cause) from None
             told = (str(cause).splitlines() or [""])[0]
-            what = f"could not be read by {loader.__name__} ({type(cause).__name__}: {told})"
+            what = f"{UNTOLD} {loader.__name__} ({type(cause).__name__}: {told})"
             errors.append(LoadError(file, what, "The file is damaged or of another kind: export or copy it again"))
     raise errors[0]
 
@@ -181,7 +185,7 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
     path = path.absolute()
     own = next((loader for loader in _OWN if path.suffix.lower() in loader.suffixes), None)
     if own and not _users_loaders():
-        return _first_of([own], path)
+        return read_with([own], path)
     read: tuple[Spikes, list[str]] = workers.call(
         "neuralsorter.loading:parse",
         str(path),

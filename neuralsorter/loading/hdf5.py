@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.errors import LoadError
+from neuralsorter.errors import LoadError, NeuralSorterError
 
 _MOST_OBJECTS, _MOST_DEPTH = 200_000, 32
 _FREE_BYTES = 64 << 20  # what even the best packed data set may unpack to
@@ -39,8 +39,8 @@ def opened(path: Path) -> Iterator[Any]:
         try:
             look_through(path, file)
             yield file
-        except (RuntimeError, KeyError, OSError, UnicodeDecodeError) as cause:
-            if getattr(cause, "errno", None):
+        except (RuntimeError, LookupError, OSError, ValueError, TypeError, ArithmeticError) as cause:
+            if getattr(cause, "errno", None) or isinstance(cause, NeuralSorterError):
                 raise
             told = str(cause).strip("'\"") or type(cause).__name__
             raise LoadError(path, f"is damaged inside, or lacks a part ({told})", "Copy or export it again") from None

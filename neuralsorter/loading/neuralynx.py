@@ -20,7 +20,7 @@ from .codes import from_vendor
 from .remarks import remark
 
 _HEADER_BYTES = 16_384
-_N_SAMPLES = 32
+_N_SAMPLES, _PRE_SAMPLES = 32, 8
 _WIDTHS = {".nse": 1, ".nst": 2, ".ntt": 4}
 _US = 1e-6
 _COPY = "Copy the file again from where it was recorded"
@@ -47,8 +47,10 @@ class NeuralynxLoader(Loader):
             place = f"it ends at byte {len(content)} inside record {n + 1}"
             raise LoadError(path, f"is cut off: {place} and needs {record.itemsize} bytes", _COPY)
         records = np.frombuffer(content, record, n, _HEADER_BYTES)
-        volts = [float(text) for text in _values(header, "ADBitVolts")]
-        rate = float(next(iter(_values(header, "SamplingFrequency")), "0") or 0)
+        volts, rates, before = (
+            _numbers(path, header, name) for name in ("ADBitVolts", "SamplingFrequency", "AlignmentPt")
+        )
+        rate = rates[0] if rates else 0.0
         if len(volts) not in {1, width} or rate <= 0 or min(volts) <= 0:
             raise LoadError(path, "states no SamplingFrequency or ADBitVolts in its header", _COPY)
         sign = -1.0 if "true" in "".join(_values(header, "InputInverted")).casefold() else 1.0
@@ -58,7 +60,6 @@ class NeuralynxLoader(Loader):
         if n:
             remark(f"counts its time from {start} µs; times are from the first event on.")
         unit, labels = from_vendor(channel, records["cell"].astype(np.int32), unclassified=0, noise=None)
-        pre = int(next(iter(_values(header, "AlignmentPt")), "8"))
         return Spikes(
             raw=(raw[:, 0] if width == 1 else raw).astype(np.float32),
             times_s=(records["time"] - np.uint64(start)).astype(np.float64) * _US,
@@ -66,7 +67,7 @@ class NeuralynxLoader(Loader):
             unit=unit,
             experiment=np.zeros(n, np.int32),
             sampling_rate=rate,
-            pre_samples=min(max(pre, 0), _N_SAMPLES - 1),
+            pre_samples=int(min(max(before[0], 0), _N_SAMPLES - 1)) if before else _PRE_SAMPLES,
             labels=labels,
             channels=_thresholds(channel, header, sign),
             sources=(str(path),),
@@ -77,6 +78,17 @@ def _values(header: str, name: str) -> list[str]:
     """Return the values of a line `-Name value value ...`."""
     found = re.search(rf"^\s*-{name}\s+([^\r\n]*)", header, re.MULTILINE)
     return found.group(1).replace('"', "").split() if found else []
+
+
+def _numbers(path: Path, header: str, name: str) -> list[float]:
+    """Return the numbers of a line of the header."""
+    try:
+        numbers = [float(text) for text in _values(header, name)]
+    except ValueError as cause:
+        raise LoadError(path, f"has a damaged line -{name} in its header ({cause})", _COPY) from None
+    if not np.isfinite(numbers).all():
+        raise LoadError(path, f"has a line -{name} in its header that is no finite number", _COPY)
+    return numbers
 
 
 def _thresholds(channel: np.ndarray[tuple[int, ...], np.dtype[np.int32]], header: str, sign: float) -> pd.DataFrame:

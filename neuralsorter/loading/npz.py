@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,8 +83,9 @@ def _check_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, n
                 np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             )
             shape, _, dtype = read_header(member)
-        except ValueError as cause:
-            raise LoadError(path, f"holds {name}, which is no array ({cause})", _REMEDY) from None
+        except (ValueError, SyntaxError, TokenError) as cause:  # a header is text of Python's to numpy
+            told = cause.args[0] if cause.args else type(cause).__name__
+            raise LoadError(path, f"holds {name}, which is no array ({told})", _REMEDY) from None
         if dtype.hasobject:
             raise LoadError(path, f"holds Python objects in {name}, which could run code", _REMEDY)
         declared = dtype.itemsize * int(np.prod(shape, dtype=object)) if shape else dtype.itemsize
@@ -146,5 +148,7 @@ def table_in(path: Path, arrays: Mapping[str, NDArray[Any]], name: str, empty: p
     try:
         table = pd.DataFrame(_json(path, arrays, name))
         return table.astype({column: empty[column].dtype for column in empty})
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - pandas, and what it stands on, raises anything on a damaged table
         raise LoadError(path, f"must hold a JSON table with {', '.join(map(str, empty))} in {name}", _REMEDY) from None

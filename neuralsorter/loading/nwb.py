@@ -22,6 +22,7 @@ from .hdf5 import numbers, opened, text
 from .remarks import remark
 
 _UV_PER_V = 1e6
+_VALUES_AT_ONCE = 4_000_000  # samples read together
 _REMEDY = "Write it again with one waveform per spike"
 
 
@@ -46,7 +47,6 @@ def _from_units(path: Path, file: Any, units: Any) -> Spikes:
     times = numbers(path, units["spike_times"], "spike_times", 1).astype(np.float64)
     of_row = _rows_of(path, units, "spike_times", len(times))
     n_rows = len(units["id"])
-    raw = _unit_waveforms(path, units, len(times))
     columns = {name: _column(units, name, n_rows) for name in ("channel", "unit", "experiment", "segment")}
     quality = [text(value) for value in units["quality"][()]] if "quality" in units else [""] * n_rows
     channel = columns["channel"] if columns["channel"] is not None else _electrode_of(path, file, units, n_rows)
@@ -60,8 +60,7 @@ def _from_units(path: Path, file: Any, units: Any) -> Spikes:
     of_row = of_row[order]
     rate = _rate(path, units["waveforms"].attrs)
     before = units["waveforms"].attrs.get("time_before_peak_in_ms")
-    raw = raw[order].astype(np.float32, copy=False)  # the name is used again so that the first copy can go
-    raw *= np.float32(_uv_per(text(units["waveforms"].attrs.get("unit", "volts"))))
+    raw = _unit_waveforms(path, units, order)
     pairs = zip(channel.tolist(), unit.tolist(), quality, strict=True)
     return Spikes(
         raw=raw,
@@ -136,22 +135,27 @@ def _rows_of(path: Path, units: Any, name: str, n: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(ends)), counts)
 
 
-def _unit_waveforms(path: Path, units: Any, n: int) -> NDArray[Any]:
-    """Return (n_spikes, n_samples), or (n_spikes, n_electrodes, n_samples)."""
-    raw = np.asarray(units["waveforms"][()])
-    if raw.ndim == 3:  # spikes x samples x electrodes
-        raw = np.moveaxis(raw, 2, 1)
-    elif raw.ndim == 2 and n and len(raw) % n == 0:
-        width = len(raw) // n
-        if "waveforms_index" in units and width > 1:
-            counts = np.diff(units["waveforms_index"][()].astype(np.int64), prepend=0)
-            if (counts != width).any():
-                raise LoadError(
-                    path, "has waveforms of different numbers of electrodes", "Write such units to files apart"
-                )
-        raw = raw.reshape(n, width, raw.shape[1]) if width > 1 else raw
-    if raw.ndim not in {2, 3} or len(raw) != n or raw.dtype.kind not in "iuf":
-        raise LoadError(path, f"has {n} spike times and waveforms of shape {raw.shape}", _REMEDY)
+def _unit_waveforms(path: Path, units: Any, order: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return µV in order, (n_spikes, n_samples) or (n_spikes, n_electrodes, n_samples), without a second copy."""
+    data, n = units["waveforms"], len(order)
+    fits = len(data) == n if data.ndim == 3 else data.ndim == 2 and (n or not len(data)) and len(data) % max(n, 1) == 0
+    if not fits or data.dtype.kind not in "iuf":
+        raise LoadError(path, f"has {n} spike times and waveforms of shape {data.shape}", _REMEDY)
+    width = len(data) // n if n and data.ndim == 2 else 1
+    if "waveforms_index" in units and width > 1:
+        counts = np.diff(units["waveforms_index"][()].astype(np.int64), prepend=0)
+        if (counts != width).any():
+            raise LoadError(path, "has waveforms of different numbers of electrodes", "Write such units to files apart")
+    several = (data.shape[2],) if data.ndim == 3 else (width,) if width > 1 else ()
+    raw = np.empty((n, *several, data.shape[1]), np.float32)
+    place = np.empty(n, np.int64)
+    place[order] = np.arange(n)
+    step = max(_VALUES_AT_ONCE // max(raw[:1].size, 1), 1)
+    for start in range(0, n, step):
+        part = np.asarray(data[start * width : (start + step) * width])
+        part = np.moveaxis(part, 2, 1) if data.ndim == 3 else part.reshape(-1, *raw.shape[1:])
+        raw[place[start : start + step]] = part  # spikes x samples x electrodes in the file
+    raw *= np.float32(_uv_per(text(data.attrs.get("unit", "volts"))))
     return raw
 
 

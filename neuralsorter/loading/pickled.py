@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -15,44 +13,9 @@ from neuralsorter.plugins import Loader
 from neuralsorter.spike_dict import from_dict
 from neuralsorter.spikes import Spikes
 
-_CONTAINERS = (
-    "list",
-    "dict",
-    "tuple",
-    "set",
-    "frozenset",
-    "bytearray",
-    "complex",
-    "int",
-    "float",
-    "str",
-    "bytes",
-    "bool",
-)
-_ALLOWED = {("builtins", name) for name in _CONTAINERS}
-_ALLOWED |= {("collections", "OrderedDict"), ("collections", "defaultdict"), ("_codecs", "encode")}
-_ALLOWED |= {("numpy", "dtype"), ("numpy", "ndarray")}
-for _core in ("numpy.core", "numpy._core"):  # before and after NumPy 2
-    _ALLOWED |= {(f"{_core}.multiarray", "_reconstruct"), (f"{_core}.multiarray", "scalar")}
-    _ALLOWED |= {(f"{_core}.numeric", "_frombuffer")}
+from .unpickling import plain
 
 _REMEDY = "Save its six lists as .npz instead (docs/formats.md)"
-
-
-class PlainUnpickler(pickle.Unpickler):
-    """An unpickler that builds containers, numbers and numpy arrays, and refuses every other name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return an allowed class or function."""
-        if module == "__builtin__":  # Python 2
-            module = "builtins"
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a spike_dict")
-        return getattr(importlib.import_module(module.replace("numpy.core", "numpy._core")), name)
-
-    def persistent_load(self, pid: Any) -> Any:
-        """Refuse: a persistent id names something outside the file."""
-        raise pickle.UnpicklingError(f"the persistent id {pid!r} is not allowed in a spike_dict")
 
 
 class PickledLoader(Loader):
@@ -66,7 +29,7 @@ class PickledLoader(Loader):
             if path.suffix.lower() == ".npy":
                 _skip_npy_header(path, file)
             try:
-                value = PlainUnpickler(file, encoding="latin1").load()
+                value = plain(file, "Waveforms")
             except MemoryError:
                 raise
             except Exception as cause:  # noqa: BLE001 - a damaged pickle raises anything

@@ -36,21 +36,21 @@ class Spike2Loader(Loader):
 
     def load(self, path: Path) -> Spikes:
         """Return the WaveMark events of all channels in order of time, and other markers as triggers."""
-        from neo.rawio import Spike2RawIO
-
         channels = _checked(path)
         if not len(np.flatnonzero(np.isin(channels["kind"], (_ADC_MARK, _REAL_MARK)))):
             raise LoadError(
                 path, "holds no WaveMark channel", "Make one in Spike2, or open the waveform channels as raw"
             )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            reader: Any = Spike2RawIO(str(path), try_signal_grouping=False)
-            reader.parse_header()
-        electrodes, rates = [], set()
-        for index, header in enumerate(reader.header["spike_channels"]):
-            electrodes.append(_electrode(reader, index, header, channels))
-            rates.add(float(header["wf_sampling_rate"]))
+        try:
+            electrodes, rates, triggers = _read_by_neo(path, channels)
+        except (MemoryError, LoadError):
+            raise
+        except Exception as cause:  # noqa: BLE001 - neo raises anything where headers and blocks contradict each other
+            place = f"bytes {_FILE_BYTES} to {_FILE_BYTES + channels.nbytes}"
+            told = f"({type(cause).__name__}: {cause})"
+            raise LoadError(
+                path, f"has headers of channels ({place}) that do not fit its blocks {told}", _COPY
+            ) from None
         if not electrodes:
             raise LoadError(path, "holds no WaveMark events", "Mark spikes in Spike2 first")
         if len(rates) > 1 or not 0 < min(rates) < 1e7:
@@ -62,7 +62,20 @@ class Spike2Loader(Loader):
         if len(before) > 1:
             remark("has WaveMark channels with the crossing at different samples: that of the first is taken.")
         spikes = table(path, electrodes, rates.pop(), int(marks["pre"][0]))
-        return replace(spikes, triggers=_triggers(reader))
+        return replace(spikes, triggers=triggers)
+
+
+def _read_by_neo(path: Path, channels: NDArray[Any]) -> tuple[list[Electrode], set[float], pd.DataFrame]:
+    """Return the WaveMark channels, their rates in Hz, and the other markers."""
+    from neo.rawio import Spike2RawIO
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reader: Any = Spike2RawIO(str(path), try_signal_grouping=False)
+        reader.parse_header()
+    headers = reader.header["spike_channels"]
+    electrodes = [_electrode(reader, index, header, channels) for index, header in enumerate(headers)]
+    return electrodes, {float(header["wf_sampling_rate"]) for header in headers}, _triggers(reader)
 
 
 def _checked(path: Path) -> NDArray[Any]:

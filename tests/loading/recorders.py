@@ -165,6 +165,34 @@ def smr(path: Path, n: int = 8, n_samples: int = 32) -> np.ndarray[Any, Any]:
     return raw
 
 
+def mcs(path: Path, n: int = 5, n_samples: int = 61) -> np.ndarray[Any, Any]:
+    """Write a segment stream of two channels at 20 kHz; return the samples in µV, (2, n, n_samples)."""
+    import h5py
+
+    raw = np.random.default_rng(5).integers(-900, 900, (2, n, n_samples)).astype(np.int32)
+    source = [
+        ("ChannelID", "<i4"),
+        ("ADZero", "<i4"),
+        ("Tick", "<i8"),
+        ("ConversionFactor", "<i8"),
+        ("Exponent", "<i4"),
+    ]
+    segment = [("SegmentID", "<i4"), ("SegmentType", "S8"), ("SourceChannelIDs", "S8"), ("PreInterval", "<i8")]
+    stream = "Data/Recording_0/SegmentStream/Stream_0"
+    with h5py.File(path, "w") as file:
+        file[f"{stream}/SourceInfoChannel"] = np.array([(k, 0, 50, 100_000, -12) for k in (0, 1)], source)
+        file[f"{stream}/InfoSegment"] = np.array([(k, b"Cutout", str(k).encode(), 1000) for k in (0, 1)], segment)
+        for k in (0, 1):
+            file[f"{stream}/SegmentData_{k}"] = raw[k].T
+            file[f"{stream}/SegmentData_ts_{k}"] = (np.arange(n)[None] * 10_000 + 100 * k).astype(np.int64)
+    return raw * 0.1
+
+
+def write_mcs(folder: Path) -> Path:
+    mcs(folder / "a.h5")
+    return folder / "a.h5"
+
+
 def write_tdt(folder: Path) -> Path:
     tdt(folder / "tank" / "b")
     return next((folder / "tank" / "b").glob("*.tsq"))
@@ -196,4 +224,5 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "openephys": write_spikes,
     "openephys_binary": write_binary,
     "spike2": write_smr,
+    "mcs": write_mcs,
 }

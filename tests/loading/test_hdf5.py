@@ -16,6 +16,7 @@ from neuralsorter.errors import LoadError
 from neuralsorter.loading.hdf5 import opened
 from neuralsorter.loading.mcs import McsLoader
 from neuralsorter.loading.nwb import NwbLoader
+from tests.loading.recorders import mcs
 
 SharedData = Callable[[str], Path]
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -30,6 +31,15 @@ def test_a_real_segment_stream_is_read(shared_data: SharedData) -> None:
     for number in range(8):  # the same events, there in volts
         volts = expected["waveforms"][expected["channel"] == np.unique(expected["channel"])[number]]
         np.testing.assert_allclose(spikes.waveforms[spikes.channel == number], volts * 1e6, rtol=1e-5)
+
+
+def test_a_segment_stream_written_from_its_description_is_read(tmp_path: Path) -> None:
+    uv = mcs(tmp_path / "a.h5")
+    spikes = McsLoader().load(tmp_path / "a.h5")
+    assert (len(spikes), spikes.sampling_rate, spikes.pre_samples) == (10, 20_000.0, 20)
+    for number in (0, 1):
+        np.testing.assert_allclose(spikes.waveforms[spikes.channel == number], uv[number], rtol=1e-5)
+    np.testing.assert_allclose(spikes.times_s[spikes.channel == 1], np.arange(5) / 100 + 1e-4)
 
 
 def nwb_file() -> Any:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import neuralsorter as ns
 from neuralsorter.errors import LoadError
 from neuralsorter.loading.pickled import PickledLoader
+from neuralsorter.loading.unpickling import plain
 
 
 def six_lists(n: int = 6) -> dict[str, list[Any]]:
@@ -46,6 +48,63 @@ def test_a_pickle_is_read_in_a_worker(tmp_path: Path) -> None:
 def test_every_protocol_is_read(tmp_path: Path, protocol: int) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(six_lists(), protocol))
     assert len(PickledLoader().load(tmp_path / "a.pkl")) == 6
+
+
+def many(n: int, shape: tuple[int, ...], dtype: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    waveforms = (rng.normal(0, 50, (n, *shape)) // 1).astype(dtype)
+    told = six_lists(0) | {"Waveforms": list(waveforms), "noise": rng.normal(0, 1, 9000), "After": [np.float32(2.5)]}
+    counted = {name: list(range(n)) for name in ("ChannelID", "UnitID", "TimeStamps")}
+    return {"Mean": [waveforms[0]], **told, **counted, "ExperimentID": [0] * n, "OldID": [None] * n}
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("shape", [(60,), (4, 32), (300,)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16, ">f4"])
+def test_thousands_of_waveforms_come_as_one_array(
+    tmp_path: Path, protocol: int, shape: tuple[int, ...], dtype: Any
+) -> None:
+    told = many(2500, shape, dtype)
+    with (tmp_path / "a.pkl").open("w+b") as file:
+        pickle.dump(told, file, protocol)
+        file.seek(0)
+        value = plain(file, "Waveforms")
+    assert isinstance(value["Waveforms"], np.ndarray) == (protocol > 2)
+    for name in told:
+        np.testing.assert_array_equal(np.array(value[name]), np.array(told[name]), err_msg=name)
+    spikes = PickledLoader().load(tmp_path / "a.pkl")
+    np.testing.assert_array_equal(spikes.waveforms, np.array(told["Waveforms"], np.float32))
+
+
+def ragged(told: dict[str, Any]) -> None:
+    told["Waveforms"][1000] = told["Waveforms"][1000][:50]
+
+
+def of_two_types(told: dict[str, Any]) -> None:
+    told["Waveforms"][1000] = told["Waveforms"][1000].astype(np.int16)
+
+
+def twice(told: dict[str, Any]) -> None:
+    told["Waveforms"][1000] = told["Waveforms"][7]
+
+
+def also_elsewhere(told: dict[str, Any]) -> None:
+    told["TimeStamps"] = [np.full(60, i, np.float32) for i in range(2500)]
+
+
+@pytest.mark.parametrize("change", [ragged, of_two_types, twice, also_elsewhere])
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_rows_that_are_not_all_alike_are_what_pickle_makes_of_them(
+    tmp_path: Path, protocol: int, change: Callable[[dict[str, Any]], None]
+) -> None:
+    told = many(2500, (60,), np.float32)
+    change(told)
+    with (tmp_path / "a.pkl").open("w+b") as file:
+        pickle.dump(told, file, protocol)
+        file.seek(0)
+        value = plain(file, "Waveforms")
+    for name in ("Waveforms", "TimeStamps"):
+        assert all(np.array_equal(ours, theirs) for ours, theirs in zip(value[name], told[name], strict=True))
 
 
 def test_a_dictionary_saved_by_numpy_is_read(tmp_path: Path) -> None:

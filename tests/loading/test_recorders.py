@@ -1,4 +1,4 @@
-"""What every reader of a recorder without sample files does: TDT, Axona, Open Ephys, Spike2."""
+"""What every reader of a recorder without sample files does: TDT, Axona, Open Ephys, Spike2, MCS."""
 
 from __future__ import annotations
 
