@@ -22,7 +22,7 @@ from neuralsorter.storage.scope import ALL, SPIKES
 
 from .evidence import Summary, summarise
 from .screen import View
-from .shading import unselected, with_selected
+from .shading import Shades, unselected, with_selected
 
 PATIENCE_S = 0.15  # an exact picture that takes longer is announced by a random part of it
 PREVIEW_SHARE, PREVIEW_FROM = 0.02, 50_000
@@ -92,7 +92,7 @@ class Painter:
         self._drawn_window: Window | None = None
         self._seconds_per_event = 0.0
         self._summary_due = False
-        self._below: tuple[tuple[Any, ...], dict[int, Image], NDArray[np.float32]] | None = None
+        self._below: tuple[tuple[Any, ...], Shades] | None = None
         threading.Thread(target=self._run, name="painter", daemon=True).start()
 
     def paint(self, scene: Scene) -> None:
@@ -182,19 +182,24 @@ class Painter:
         shown = {unit: image for unit, image in images.items() if unit in scene.visible}
         heat = scene.shading == "heat"
         mode = "equalised" if heat else scene.shading
-        below = self._without_selection(shown, (scene.view.height, scene.view.width), mode=mode, dark=scene.dark,
-                                        heat=heat)  # fmt: skip
+        shape = scene.view.height, scene.view.width
+        below = self._without_selection(shown, shape, exact=exact, mode=mode, dark=scene.dark, heat=heat)
         rgba = with_selected(below, chosen, mode=mode, dark=scene.dark)
         counts = np.bincount(scene.unit, minlength=1)
         n = sum(int(counts[unit]) for unit in scene.visible if unit < len(counts))
         self._on_picture(Painted(scene, rgba, exact, n if exact else round(n * PREVIEW_SHARE)))
 
-    def _without_selection(self, shown: dict[int, Image], shape: tuple[int, int], **how: Any) -> NDArray[np.float32]:
-        """Return the shaded units, from before if the images are the same: a selection changes nothing below it."""
-        key = shape, *how.values(), *((unit, id(image)) for unit, image in shown.items())
+    def _without_selection(
+        self, shown: dict[int, Image], shape: tuple[int, int], *, exact: bool, mode: str, dark: bool, heat: bool
+    ) -> Shades:
+        """Return the shaded units, from before if nothing changed: a selection changes nothing below it."""
+        if not exact or self._picture is None:
+            return unselected(shown, shape, mode=mode, dark=dark, heat=heat)
+        key = mode, dark, heat, id(self._picture), self._picture.edition, *shown
         if self._below is None or self._below[0] != key:
-            self._below = key, shown, unselected(shown, shape, **how)  # the images held: their ids stay theirs
-        return self._below[2]
+            before = self._below[1] if self._below is not None and self._below[0][0] == mode else None
+            self._below = key, unselected(shown, shape, mode=mode, dark=dark, heat=heat, before=before)
+        return self._below[1]
 
     def _how(self) -> dict[str, Any]:
         scene, window = self._scene, self._drawn_window

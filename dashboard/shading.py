@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import colorcet
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.drawing.blending import cover, mix
+from neuralsorter.drawing.blending import NO_LAYER, Counts, Layer, graded, looked_up, mix, painted
 from neuralsorter.palette import unit_colour
 from neuralsorter.spikes import NOISE
 
@@ -18,7 +18,25 @@ FAINTEST = 0.25  # opacity of a single waveform among a million: seen, yet not l
 FAINTEST_SELECTED = 0.6
 FAINTEST_NOISE, DENSEST_NOISE = 0.1, 0.6
 BEHIND = 0.35  # share of opacity left to the rest while something is selected
-LEVELS = 2_048  # per e-fold of counts: every count up to 2,000 is a level of its own when equalised
+
+
+class Shades(NamedTuple):
+    """What the units look like before anything is selected.
+
+    Attributes
+    ----------
+    total : ndarray, (height, width), int32
+        Counts of all units but noise.
+    opacity, colours : ndarray, (height, width) from 0 to 1 and (height, width, 3) up to 255
+    noise : ndarray, (height, width) or (0, 0)
+        Opacity of what lies below.
+
+    """
+
+    total: Counts
+    opacity: Layer
+    colours: Layer
+    noise: Layer
 
 
 def shade(
@@ -60,58 +78,59 @@ def shade(
 
 
 def unselected(
-    images: Mapping[int, NDArray[Any]], shape: tuple[int, int], *, mode: str, dark: bool, heat: bool
-) -> NDArray[np.float32]:
-    """Return what `shade` makes of the units, (height, width, 4): colours to 255, opacity to 1."""
-    total, colours = np.zeros(shape, np.int64), np.zeros((*shape, 3), np.float32)
-    for unit, image in images.items():
-        if unit != NOISE:
-            mix(np.asarray(image), _rgb(unit_colour(unit, dark=dark)), total, colours)
-    opacity = _opacity(total, mode, FAINTEST, 1.0)
-    if heat:
-        colours = _heat(opacity, dark=dark)
-    else:
-        colours /= np.maximum(total, 1)[..., None].astype(np.float32)
-    rgba = np.zeros((*shape, 4), np.float32)
-    if NOISE in images:
-        cover(rgba, _opacity(images[NOISE], mode, FAINTEST_NOISE, DENSEST_NOISE), _rgb(unit_colour(NOISE, dark=dark)))
-    cover(rgba, opacity, colours)
-    return rgba
+    images: Mapping[int, NDArray[Any]],
+    shape: tuple[int, int],
+    *,
+    mode: str,
+    dark: bool,
+    heat: bool,
+    before: Shades | None = None,
+) -> Shades:
+    """Return what `shade` makes of the units; `before`, of the same mode, may spare work and changes nothing."""
+    counts = {unit: np.asarray(image, np.int32) for unit, image in images.items()}
+    units = [unit for unit in counts if unit != NOISE]
+    hues = np.array([_rgb(unit_colour(unit, dark=dark)) for unit in units], np.float64).reshape(-1, 3)
+    total, colours = mix([counts[unit] for unit in units], hues, shape)
+    same = before is not None and np.array_equal(before.total, total)  # units changed places, as after most edits
+    opacity = before.opacity if before is not None and same else _opacity(total, mode, FAINTEST, 1.0)
+    noise = _opacity(counts[NOISE], mode, FAINTEST_NOISE, DENSEST_NOISE) if NOISE in counts else NO_LAYER
+    return Shades(total, opacity, _heat(opacity, dark=dark) if heat else colours, noise)
 
 
-def with_selected(
-    below: NDArray[np.float32], selected: NDArray[Any] | None, *, mode: str, dark: bool
-) -> NDArray[np.uint8]:
-    """Return what `shade` returns, from what `unselected` returned; that stays as it is."""
-    rgba = below.copy()
-    if selected is not None:
-        ink = _opacity(selected, mode, FAINTEST_SELECTED, 1.0)
-        rgba[..., 3] *= np.float32(BEHIND if ink.any() else 1.0)
-        cover(rgba, ink, np.full(3, 255 if dark else 0, np.float32))
-    rgba[..., 3] *= 255
-    return np.rint(rgba, out=rgba).astype(np.uint8)
+def with_selected(below: Shades, selected: NDArray[Any] | None, *, mode: str, dark: bool) -> NDArray[np.uint8]:
+    """Return what `shade` returns, from what `unselected` returned."""
+    noise = below.noise, _rgb(unit_colour(NOISE, dark=dark))
+    ink = NO_LAYER
+    if selected is not None and selected.any():
+        ink = _opacity(np.asarray(selected, np.int32), mode, FAINTEST_SELECTED, 1.0)
+    black_or_white = np.full(3, 255 if dark else 0, np.float32)
+    return painted(below.opacity, below.colours, noise, (ink, black_or_white), BEHIND if len(ink) else 1.0)
 
 
-def _opacity(counts: NDArray[Any], mode: str, faintest: float, densest: float) -> NDArray[np.float32]:
+def _opacity(counts: Counts, mode: str, faintest: float, densest: float) -> Layer:
     """Return opacity, 0 where nothing is and `faintest` to `densest` elsewhere."""
-    some = np.asarray(counts) > 0
+    if mode == "equalised":
+        return _equalised(counts, faintest, densest)
+    some = counts > 0
     if not some.any():
         return np.zeros(some.shape, np.float32)
     values = np.asarray(counts, np.float32)
-    if mode != "linear":
+    if mode == "log":
         values = np.log(np.maximum(values, 1))
-    if mode == "equalised":
-        values = _equalised((values * LEVELS).astype(np.int32), some)
     low, high = float(values.min(where=some, initial=np.inf)), float(values.max(where=some, initial=0))
     share = (values - np.float32(low)) / np.float32(high - low) if high > low else np.ones(some.shape, np.float32)
     return np.where(some, faintest + (densest - faintest) * share, 0).astype(np.float32)
 
 
-def _equalised(levels: NDArray[np.int32], some: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the share of the pixels with `some` up to each level: Datashader's `eq_hist`, without sorting."""
-    pixels = np.bincount(levels.ravel())
-    pixels[0] -= some.size - np.count_nonzero(some)
-    return (np.cumsum(pixels) / pixels.sum()).astype(np.float32)[levels]
+def _equalised(counts: Counts, faintest: float, densest: float) -> Layer:
+    """Return opacity by the share of the pixels up to each level: Datashader's `eq_hist`, without sorting."""
+    levels, pixels = graded(counts)
+    pixels[0] = 0  # where nothing is
+    share = np.cumsum(pixels) / max(pixels.sum(), 1)
+    low = float(share.min(where=pixels > 0, initial=1.0))
+    table = faintest + (densest - faintest) * ((share - low) / (1 - low) if low < 1 else np.ones(len(share)))
+    table[0] = 0
+    return looked_up(table.astype(np.float32), levels)
 
 
 def _heat(opacity: NDArray[np.float32], *, dark: bool) -> NDArray[np.float32]:

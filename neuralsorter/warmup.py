@@ -8,7 +8,7 @@ import numpy as np
 
 from .cleaning import CnnCleaner
 from .density import Picture, View, alignment, density
-from .drawing.blending import cover, mix
+from .drawing.blending import NO_LAYER, graded, looked_up, mix, painted
 from .means import unit_means
 from .picking import pick
 from .spiketrain import isi_histogram
@@ -37,10 +37,11 @@ def warm() -> None:
 
 
 def _warm_colours() -> None:
-    for dtype in (np.int32, np.int64):
-        mix(np.ones((4, 4), dtype), np.ones(3, np.float32), np.zeros((4, 4), np.int64), np.zeros((4, 4, 3), np.float32))
-    for shape in ((4, 4, 3), (3,)):
-        cover(np.zeros((4, 4, 4), np.float32), np.ones((4, 4), np.float32), np.zeros(shape, np.float32))
+    counts = np.arange(16, dtype=np.int32).reshape(4, 4)
+    total, colours = mix([counts], np.ones((1, 3)), counts.shape)
+    levels, pixels = graded(total)
+    opacity, black = looked_up(np.ones(len(pixels), np.float32), levels), np.zeros(3, np.float32)
+    painted(opacity, colours, (NO_LAYER, black), (opacity, black), 1.0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Kernels that mix the colours of count images and lay layers over each other."""
+"""Count images to colours: units mixed by their counts, opacity by the count, layers over each other, on every core."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,39 +11,144 @@ from numpy.typing import NDArray
 
 from neuralsorter.kernel import kernel
 
+from .threads import run, threads
 
-def cover(rgba: NDArray[np.float32], opacity: NDArray[np.float32], colours: NDArray[np.float32]) -> None:
-    """Lay a layer, (height, width) of 0 to 1 and colours (height, width, 3) or (3,), over an image."""
-    shape = (*opacity.shape, 3)
-    _cover(rgba, opacity, np.ascontiguousarray(np.broadcast_to(colours, shape)))
+STRIP = 16_384  # pixels mixed at a time: their sums stay in the fast cache, however many units there are
+LEVELS = 2_048  # per e-fold of counts: every count up to 2,000 is a level of its own
+LISTED = 65_536  # counts whose level is looked up
+Layer = NDArray[np.float32]
+Counts = NDArray[np.int32]
+NO_LAYER: Layer = np.zeros((0, 0), np.float32)
 
 
-def mix(
-    image: NDArray[Any], colour: NDArray[np.float32], total: NDArray[np.int64], colours: NDArray[np.float32]
-) -> None:
-    """Add an image to the total, and its colour, as often as it counts, to the colours."""
-    _mix(image, colour, total, colours)
+def mix(images: Sequence[Counts], colours: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Counts, Layer]:
+    """Return the count of all images together, (height, width), and the mean colour, (height, width, 3).
+
+    Colours, (n_images, 3), are whole numbers and summed exactly: the order of images does not matter.
+    """
+    height, width = shape
+    total, mean = np.zeros(shape, np.int32), np.empty((height, width, 3), np.float32)
+    step = max(STRIP // max(width, 1), 1)
+
+    def strips(first: int, last: int) -> None:
+        sums = np.empty((3, step, width))
+        for row in range(first, last, step):
+            end = min(row + step, last)
+            own, counts = sums[:, : end - row], total[row:end]
+            own[:] = 0
+            for image, colour in zip(images, colours, strict=True):
+                _add(image[row:end], colour, counts, own)
+            _divide(counts, own, mean[row:end])
+
+    run([(strips, cut) for cut in _cuts(height)])
+    return total, mean
+
+
+def graded(counts: Counts) -> tuple[Counts, NDArray[np.int64]]:
+    """Return the level of each count, 0 where nothing is, (height, width), and how many pixels have each level."""
+    table, levels = _levels(), np.empty_like(counts)
+    size = int(level_of(max(int(counts.max(initial=0)), 1))) + 1
+    pixels = run([(_grade, (counts[a:b], table, levels[a:b], size)) for a, b in _cuts(len(counts))])
+    return levels, np.sum(pixels, axis=0)
+
+
+def looked_up(table: Layer, levels: Counts) -> Layer:
+    """Return what a table has for each level, (height, width)."""
+    values = np.empty(levels.shape, np.float32)
+    run([(_look_up, (table, levels[a:b], values[a:b])) for a, b in _cuts(len(levels))])
+    return values
+
+
+def painted(
+    opacity: Layer, colours: Layer, below: tuple[Layer, Layer], above: tuple[Layer, Layer], fade: float
+) -> NDArray[np.uint8]:
+    """Return red, green, blue and opacity, (height, width, 4) up to 255, not premultiplied, of three layers.
+
+    The middle one has its opacity, (height, width) of 0 to 1, and colours (height, width, 3); those below and above
+    have one colour (3,), and may be `NO_LAYER`. `fade` is the share of their opacity left to what lies under `above`.
+    """
+    rgba = np.empty((*opacity.shape, 4), np.uint8)
+    (under, under_colour), (over, over_colour) = below, above
+    run([
+        (_paint, (opacity[a:b], colours[a:b], under[a:b], under_colour, over[a:b], over_colour, np.float32(fade),
+                  rgba[a:b]))
+        for a, b in _cuts(len(opacity))
+    ])  # fmt: skip
+    return rgba
+
+
+def _cuts(height: int) -> list[tuple[int, int]]:
+    k = max(1, min(threads(), height // 32))
+    return [(height * i // k, height * (i + 1) // k) for i in range(k)]
+
+
+@lru_cache(maxsize=1)
+def _levels() -> Counts:
+    table: Counts = np.array([0, *(level_of(count) for count in range(1, LISTED))], np.int32)
+    return table
 
 
 @kernel
-def _cover(rgba: Any, opacity: Any, colours: Any) -> None:
+def level_of(count: int) -> Any:
+    """Return the level of a count from 1 on: 1, and LEVELS more with each e-fold."""
+    return np.int32(np.log(np.float32(count)) * np.float32(LEVELS)) + 1
+
+
+@kernel
+def _add(image: Any, colour: Any, total: Any, sums: Any) -> None:
+    for y in range(image.shape[0]):
+        counts, to, red, green, blue = image[y], total[y], sums[0, y], sums[1, y], sums[2, y]
+        for x in range(counts.shape[0]):
+            count = np.float64(counts[x])
+            to[x] += counts[x]
+            red[x] += count * colour[0]
+            green[x] += count * colour[1]
+            blue[x] += count * colour[2]
+
+
+@kernel
+def _divide(total: Any, sums: Any, mean: Any) -> None:
+    for y in range(total.shape[0]):
+        for x in range(total.shape[1]):
+            share = 1 / np.float64(max(total[y, x], 1))
+            for c in range(3):
+                mean[y, x, c] = sums[c, y, x] * share
+
+
+@kernel
+def _grade(counts: Any, table: Any, levels: Any, size: int) -> Any:
+    pixels = np.zeros(size, np.int64)
+    for y in range(counts.shape[0]):
+        for x in range(counts.shape[1]):
+            count = counts[y, x]
+            level = table[count] if count < table.shape[0] else level_of(count)
+            levels[y, x] = level
+            pixels[level] += 1
+    return pixels
+
+
+@kernel
+def _look_up(table: Any, levels: Any, values: Any) -> None:
+    for y in range(levels.shape[0]):
+        for x in range(levels.shape[1]):
+            values[y, x] = table[levels[y, x]]
+
+
+@kernel
+def _paint(
+    opacity: Any, colours: Any, under: Any, under_colour: Any, over: Any, over_colour: Any, fade: Any, rgba: Any
+) -> None:
     for y in range(opacity.shape[0]):
         for x in range(opacity.shape[1]):
-            above = opacity[y, x]
-            if above == 0:
-                continue
-            below = rgba[y, x, 3] * (1 - above)
+            low = under[y, x] if under.shape[0] else np.float32(0)
+            middle, top = opacity[y, x], over[y, x] if over.shape[0] else np.float32(0)
+            low *= 1 - middle
+            seen = (low + middle) * fade * (1 - top)
+            whole = seen + top
+            mine = middle / (low + middle) if low + middle > 0 else np.float32(0)
+            share = seen / whole if whole > 0 else np.float32(0)
             for c in range(3):
-                rgba[y, x, c] = (colours[y, x, c] * above + rgba[y, x, c] * below) / (above + below)
-            rgba[y, x, 3] = above + below
-
-
-@kernel
-def _mix(image: Any, colour: Any, total: Any, colours: Any) -> None:
-    for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            count = image[y, x]
-            if count:
-                total[y, x] += count
-                for c in range(3):
-                    colours[y, x, c] += np.float32(count) * colour[c]
+                colour = under_colour[c] + (colours[y, x, c] - under_colour[c]) * mine
+                colour = over_colour[c] + (colour - over_colour[c]) * share
+                rgba[y, x, c] = np.uint8(np.int32(colour + np.float32(0.5))) if whole > 0 else np.uint8(0)
+            rgba[y, x, 3] = np.uint8(np.int32(whole * 255 + np.float32(0.5)))

@@ -32,7 +32,7 @@ from .paircounts import (
 from .pairdrawing import FLAT, PAD, draw_crossings, draw_few, draw_table, gather_layers, integrate
 
 PART = 131_072  # events turned at a time
-HANDFUL = 2_048  # events in a group that are drawn one by one
+HANDFUL = 6_000  # events in a group that are drawn one by one
 
 
 @kernel

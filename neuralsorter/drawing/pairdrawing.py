@@ -96,9 +96,12 @@ def draw_few(
         rise, a = lowest + np.int64(line), PAD + box[LOW_A] + np.int64(np.uint32(at - line * across))
         if is_dot(rise, run, with_start, cut):
             layers[FLAT, 0, a] += 1
-        kind, c0, c1 = layer_of(rise, run)
-        for c in range(c0, c1):
-            layers[kind, c, a + steps[rise + no_rise, c]] += 1
+        rises, falls = rise > run, rise < -run
+        kind = UP if rises else (DOWN if falls else FLAT)
+        layer, own = layers[kind], steps[rise + no_rise]
+        layer[0, np.uint32(a + own[0])] += np.int32(rises | falls)
+        for c in range(1, run + 2):  # as often for every kind: a flat line's last entry is not looked at
+            layer[c, np.uint32(a + own[c])] += 1
 
 
 @kernel
@@ -144,19 +147,20 @@ def integrate(
 
     flat: counts to add as they are. The first column goes to `shared` unless it is own.
     """
-    columns = difference.shape[0]
-    sums, here = np.zeros(columns, np.int32), np.zeros(columns, np.int32)
-    skipped = 0 if own else 1
-    for a in range(low, high):
-        for c in range(columns):
-            sums[c] += difference[c, a]
-            here[c] = sums[c] + flat[c, a + PAD]
-        if not own:
-            shared[a] += here[0]
-        to = image[a, column : column + columns]
-        for c in range(skipped, columns):
-            to[c] += here[c]
-        if minus.shape[0]:
-            to = minus[a, column : column + columns]
-            for c in range(skipped, columns):
-                to[c] -= here[c]
+    for c in range(difference.shape[0]):
+        change, still, total = difference[c], flat[c], np.int32(0)
+        if c == 0 and not own:
+            for a in range(low, high):
+                total += change[a]
+                shared[a] += total + still[a + PAD]
+        elif minus.shape[0]:
+            to, source = image[:, column + c], minus[:, column + c]
+            for a in range(low, high):
+                total += change[a]
+                to[a] += total + still[a + PAD]
+                source[a] -= total + still[a + PAD]
+        else:
+            to = image[:, column + c]
+            for a in range(low, high):
+                total += change[a]
+                to[a] += total + still[a + PAD]

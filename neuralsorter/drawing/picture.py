@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,8 +17,6 @@ from .canvas import Canvas, Image
 from .grouping import as_units
 from .scanning import furthest
 
-REMEMBERED = 4  # states before this one whose images are kept, for undo and redo
-
 
 @dataclass(frozen=True, eq=False)
 class Preview:
@@ -32,7 +29,7 @@ class Preview:
 class Picture:
     """Count images, one per unit, of a block of waveforms in a window; made for one worker thread.
 
-    Images are never changed in place: what was handed out stays as it was. `cancel` may be called from any thread.
+    `images` are changed in place: copy what has to stay as it is. `cancel` may be called from any thread.
 
     Parameters
     ----------
@@ -67,7 +64,7 @@ class Picture:
         self._canvas: Canvas | None = None
         self._images: dict[int, Image] = {}
         self._groups: Groups | None = None
-        self._past: deque[tuple[NDArray[np.int32], dict[int, Image]]] = deque(maxlen=REMEMBERED)
+        self._edition = 0
         self._lock = threading.Lock()  # guards the flag of what runs
         self._stop = np.zeros(1, np.int64)
 
@@ -83,6 +80,11 @@ class Picture:
     def images(self) -> MappingProxyType[int, Image]:
         """Count image, (height, width) with row 0 lowest, of each unit that has waveforms."""
         return MappingProxyType(self._images)
+
+    @property
+    def edition(self) -> int:
+        """A number that is another one whenever `images` have changed."""
+        return self._edition
 
     @property
     def unit(self) -> NDArray[np.int32]:
@@ -107,11 +109,11 @@ class Picture:
         if images is None:
             return False
         self._canvas, self._images = canvas, images
-        self._past.clear()
+        self._edition += 1
         return True
 
     def reassign(self, rows: ArrayLike, before: ArrayLike, after: ArrayLike) -> set[int]:
-        """Move waveforms between units; return the units whose image changed. What was so lately is not drawn again.
+        """Move waveforms between units; return the units whose image changed.
 
         Parameters
         ----------
@@ -134,36 +136,27 @@ class Picture:
         index, old, new = index[moved], old[moved], new[moved]
         if not len(index):
             return set()
-        before_it = self._unit.copy()
         self._unit[index] = new
         self._groups = None
         if self._canvas is None:
             return set()
-        touched = {int(u) for u in (*np.unique(old), *np.unique(new))}
-        known = next((images for unit, images in self._past if np.array_equal(unit, self._unit)), None)
-        self._past.append((before_it, self._images))
-        self._images = self._moved(index, old, new, touched) if known is None else known
-        return touched
+        self._move(self._canvas, index, old, new)
+        self._edition += 1
+        return {int(u) for u in (*np.unique(old), *np.unique(new))}
 
-    def _moved(
-        self, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32], touched: set[int]
-    ) -> dict[int, Image]:
-        """Return the images after a move, which `unit` has made already; draws what moved and nothing else."""
-        if self._canvas is None:
-            return {}
-        moves = old.astype(np.int64) << 32 | new.astype(np.int64)
-        _, codes = np.unique(moves, return_inverse=True)
+    def _move(self, canvas: Canvas, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]) -> None:
+        """Bring the images up to date with a move that `unit` has made already: draw what moved and nothing else."""
+        moves = (old.astype(np.int64) << 32) + new
+        _, first, codes = np.unique(moves, return_index=True, return_inverse=True)
         groups = self._block.group(codes.astype(np.int32), index.astype(np.int32))
-        shape = self._canvas.view.height, self._canvas.view.width
-        images = self._images | {
-            u: self._images[u].copy() if u in self._images else np.zeros(shape, np.int32) for u in touched
-        }
-        members = [int(np.argmax(codes == code)) for code in groups.names]
-        self._canvas.draw(groups, [images[int(new[i])] for i in members], minus=[images[int(old[i])] for i in members])
-        for unit in touched:
-            if not images[unit].any() and not (self._unit == unit).any():
-                del images[unit]
-        return images
+        before, after = old[first].tolist(), new[first].tolist()
+        for unit in after:
+            if unit not in self._images:
+                self._images[unit] = np.zeros((canvas.view.height, canvas.view.width), np.int32)
+        canvas.draw(groups, [self._images[unit] for unit in after], minus=[self._images[unit] for unit in before])
+        for unit in {*before}:
+            if not self._images[unit].any() and not (self._unit == unit).any():
+                del self._images[unit]
 
     def count(self, rows: ArrayLike) -> Image | None:
         """Return one image, (height, width), of the waveforms at `rows` (positions or a mask); None when cancelled."""

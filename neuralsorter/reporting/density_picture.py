@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralsorter.density import density
-from neuralsorter.drawing.blending import cover, mix
+from neuralsorter.drawing.blending import NO_LAYER, mix, painted
 from neuralsorter.palette import unit_colour
 from neuralsorter.spikes import NOISE, Spikes
 
@@ -37,17 +37,15 @@ def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
     from PIL import Image
 
     found = density(spikes.raw, spikes.unit, WIDTH, HEIGHT, y_range=y_range, uv_per_bit=spikes.uv_per_bit)
-    total, colours = np.zeros((HEIGHT, WIDTH), np.int64), np.zeros((HEIGHT, WIDTH, 3), np.float32)
-    rgba = np.zeros((HEIGHT, WIDTH, 4), np.float32)
-    for unit, counts in zip(found.units.tolist(), found.counts, strict=True):
-        if unit == NOISE:
-            cover(rgba, _opacity(counts, _FAINTEST_NOISE, _DENSEST_NOISE), _rgb(unit_colour(NOISE)))
-        else:
-            mix(counts, _rgb(unit_colour(unit)), total, colours)
-    colours /= np.maximum(total, 1)[..., None].astype(np.float32)
-    cover(rgba, _opacity(total, _FAINTEST, _DENSEST), colours)
-    opacity = rgba[::-1, :, 3:]
-    on_white = np.rint(rgba[::-1, :, :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
+    counts = dict(zip(found.units.tolist(), found.counts, strict=True))
+    noise = counts.pop(NOISE, None)
+    hues = np.array([_rgb(unit_colour(unit)) for unit in counts], np.float64).reshape(-1, 3)
+    total, colours = mix(list(counts.values()), hues, (HEIGHT, WIDTH))
+    below = NO_LAYER if noise is None else _opacity(noise, _FAINTEST_NOISE, _DENSEST_NOISE)
+    grey = _rgb(unit_colour(NOISE))
+    rgba = painted(_opacity(total, _FAINTEST, _DENSEST), colours, (below, grey), (NO_LAYER, grey), 1.0)[::-1]
+    opacity = rgba[..., 3:] / np.float32(255)
+    on_white = np.rint(rgba[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(on_white)).quantize(_COLOURS, dither=Image.Dither.NONE)
     empty = np.asarray(image)[opacity[..., 0] == 0]
     held = io.BytesIO()

@@ -11,6 +11,8 @@ from datashader.transfer_functions import eq_hist
 from numpy.typing import NDArray
 
 from dashboard import shading
+from neuralsorter.density import Picture, View, density
+from neuralsorter.drawing.blending import LEVELS
 
 SHAPE = (20, 30)
 
@@ -60,7 +62,7 @@ def test_equalised_gives_every_opacity_as_many_pixels() -> None:
 def test_equalised_opacity_is_that_of_datashader() -> None:
     image = np.random.default_rng(0).integers(0, 2_000, SHAPE)
     opacity = shading.shade({1: image}, SHAPE)[..., 3] / 255
-    share = eq_hist((np.log(np.maximum(image, 1).astype(np.float32)) * shading.LEVELS).astype(np.int32), image == 0)[0]
+    share = eq_hist((np.log(np.maximum(image, 1).astype(np.float32)) * LEVELS).astype(np.int32), image == 0)[0]
     low = np.nanmin(share)
     wanted = shading.FAINTEST + (1 - shading.FAINTEST) * (share - low) / (1 - low)
     assert np.allclose(opacity, np.where(image > 0, wanted, 0), atol=1 / 255)
@@ -91,6 +93,25 @@ def test_what_is_selected_comes_forward() -> None:
         assert rgba[1, 1, 3] > 2 * rgba[2, 2, 3]
         assert abs(int(rgba[1, 1, 0]) - ink) < abs(int(rgba[2, 2, 0]) - ink) or ink == rgba[2, 2, 0]
     assert np.array_equal(shading.shade(images, SHAPE, selected=np.zeros(SHAPE, np.int32)), plain)
+
+
+@pytest.mark.parametrize("heat", [False, True])
+@pytest.mark.parametrize("mode", ["equalised", "log", "linear"])
+def test_the_image_after_an_edit_is_the_one_drawn_anew(mode: str, heat: bool) -> None:  # noqa: FBT001 - of the test
+    rng = np.random.default_rng(1)
+    waves, unit = np.cumsum(rng.integers(-5, 6, (900, 30)), axis=1, dtype=np.int16), rng.integers(0, 5, 900)
+    picture, view = Picture(waves, unit), View(90, 60)
+    picture.set_view(view)
+    how: dict[str, Any] = {"shape": (60, 90), "mode": mode, "dark": False, "heat": heat}
+    shades = shading.unselected(picture.images, **how)
+    for to in (2, 0, 7):  # within what is shown, to the noise below, to a new unit
+        rows = rng.choice(900, 200, replace=False)
+        picture.reassign(rows, picture.unit[rows].copy(), to)
+        shades = shading.unselected(picture.images, before=shades, **how)
+        anew = density(waves, picture.unit, 90, 60)
+        images = dict(zip(anew.units.tolist(), anew.counts, strict=True))
+        edited = shading.with_selected(shades, None, mode=mode, dark=False)
+        assert np.array_equal(edited, shading.shade(images, (60, 90), mode=mode, heat=heat))
 
 
 def test_a_heat_map_has_more_colours_than_a_unit() -> None:
