@@ -78,7 +78,7 @@ class Files(pn.viewable.Viewer):
         self.target_name = pmui.TextInput(label="Name of the new file", sizing_mode="stretch_width")
         self.hint = pmui.Typography(
             object="Edits are saved as you make them. A file is for other programs; the suffix chooses the format: "
-            + ", ".join(saving.WRITERS)
+            + ", ".join(saving.WRITABLE)
             + f"; {PROJECT} copies the project with its whole history, {REPORT} is a report for reading and printing.",
             variant="body2",
         )
@@ -156,7 +156,7 @@ class Files(pn.viewable.Viewer):
             return
         self.workspace.jobs.start(
             "Adding",
-            lambda report, _: project.add(paths, report),
+            lambda report, cancel: project.add(paths, report, cancel),
             lambda names: self.workspace.say(f"Added {', '.join(names)}."),
             self.workspace.complain,
         )
@@ -184,7 +184,7 @@ class Files(pn.viewable.Viewer):
             return
         workspace.jobs.start(
             "Opening",
-            lambda report, _: workspace.open_files(paths, report, projects=projects),
+            lambda report, cancel: workspace.open_files(paths, report, cancel, projects=projects),
             workspace.show,
             lambda sentence: self._not_opened(paths, sentence),
         )
@@ -254,9 +254,9 @@ class Files(pn.viewable.Viewer):
         self.folders.inside(path.parent)
         if path.exists():
             raise SaveError(path, "there is such a file already", "Choose another name")
-        if path.suffix.lower() not in (*saving.WRITERS, PROJECT, REPORT):
+        if path.suffix.lower() not in (*saving.WRITABLE, PROJECT, REPORT):
             raise SaveError(path, f"{path.suffix or 'no suffix'} is not a format that can be written",
-                            f"End the name in {', '.join(saving.WRITERS)}")  # fmt: skip
+                            f"End the name in {', '.join(saving.WRITABLE)}")  # fmt: skip
         return path
 
 

@@ -13,7 +13,9 @@ from neuralsorter.storage.folder import SUFFIX as PROJECT
 from neuralsorter.storage.importing import PART
 
 
-def open_project(paths: Sequence[Path], *, chosen: Path | None, spare: Path, progress: Any = None) -> Project:
+def open_project(
+    paths: Sequence[Path], *, chosen: Path | None, spare: Path, progress: Any = None, cancel: Any = None
+) -> Project:
     """Open one project folder, or make or resume the project of some recordings.
 
     The project of `a.nev` is `a.nsort`: in the folder `chosen`, else beside the recording, else, where that folder
@@ -29,12 +31,16 @@ def open_project(paths: Sequence[Path], *, chosen: Path | None, spare: Path, pro
     else:
         place = _elsewhere(paths[0], chosen or spare)
     if not place.exists():
-        return Project.create(place, list(paths), progress=progress)
+        return Project.create(place, list(paths), progress=progress, cancel=cancel)
     project = Project.open(place)
     known = {path.name for path in _sources(project)}
     missing = [path for path in paths if path.name not in known]
     if missing and not project.read_only:
-        project.add(missing)
+        try:
+            project.add(missing, progress, cancel)
+        except BaseException:
+            project.close()
+            raise
     return project
 
 

@@ -139,11 +139,15 @@ class Workspace(param.Parameterized):
         if project.path is not None:  # a project in memory is the demo, which all tabs share
             project.close()
 
-    def open_files(self, paths: Sequence[str | Path], progress: Any = None, *, projects: Path | None = None) -> Project:
+    def open_files(
+        self, paths: Sequence[str | Path], progress: Any = None, cancel: Any = None, *, projects: Path | None = None
+    ) -> Project:
         """Open a project, or recordings, whose project is made (beside them or in `projects`) or resumed; for a job."""
         spare = self.settings.plugins_folder.parent / "projects"
         chosen = projects or self.settings.projects_folder
-        return open_project([Path(path) for path in paths], chosen=chosen, spare=spare, progress=progress)
+        return open_project(
+            [Path(path) for path in paths], chosen=chosen, spare=spare, progress=progress, cancel=cancel
+        )
 
     def remember(self) -> None:
         """Keep where this tab is, so that reopening the project starts there."""

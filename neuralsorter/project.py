@@ -69,6 +69,7 @@ class Project(Keeping):
         progress: Progress | None = None,
         *,
         spikes: Spikes | None = None,
+        cancel: Any = None,
     ) -> Self:
         """Import files, or `spikes`, into a new project folder, whole or not at all, and open it.
 
@@ -82,6 +83,8 @@ class Project(Keeping):
             Called with the fraction done and what is being done.
         spikes : Spikes, optional
             Events to import instead of files.
+        cancel : threading.Event, optional
+            When set, the file being read is given up with `Cancelled`, and there is no project.
 
         Raises
         ------
@@ -95,7 +98,9 @@ class Project(Keeping):
         names = [files] if isinstance(files, str | Path) else list(files)
         if not names and spikes is None:
             raise ProjectError(f"{folder}: a project needs events. Name the recordings to import.")
-        tables = agreed([*([] if spikes is None else [spikes]), *recordings(names, None, part_of(progress, 0, 0.5))])
+        tables = agreed(
+            [*([] if spikes is None else [spikes]), *recordings(names, None, part_of(progress, 0, 0.5), cancel)]
+        )
         experiments: list[Experiment] = []
         for table in tables:
             experiments += arrange(table, sum(map(len, experiments)))
@@ -238,15 +243,18 @@ class Project(Keeping):
         self._require_action(number)
         return type(self).open(self._copy_to(Path(path), number))
 
-    def add(self, files: Sequence[str | Path] | str | Path, progress: Progress | None = None) -> list[str]:
+    def add(
+        self, files: Sequence[str | Path] | str | Path, progress: Progress | None = None, cancel: Any = None
+    ) -> list[str]:
         """Add recordings as further experiments and return their names.
 
-        Rows there are keep their numbers, and nothing is rewritten.
+        Rows there are keep their numbers, and nothing is rewritten. `cancel` (a threading.Event), when set, gives up
+        the file being read with `Cancelled`; files before it are there.
         """
         names = [files] if isinstance(files, str | Path) else list(files)
         self._require_writable()
         added = []
-        for spikes in recordings(names, self._experiments[0], part_of(progress, 0, 0.5)):
+        for spikes in recordings(names, self._experiments[0], part_of(progress, 0, 0.5), cancel):
             with self._editing():
                 self._require_writable()
                 for e in arrange(fitted(spikes, self.channels(), self.labels, self.counts, self.new_unit), len(self)):

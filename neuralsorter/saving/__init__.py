@@ -19,10 +19,11 @@ from .nwb import write_nwb
 from .phy import write_phy
 from .pickled import write_npy, write_pkl
 from .plx import write_plx
+from .sorting import write_sorting
 from .table import write_csv, write_parquet
 from .whole import folder_written_whole, written_whole
 
-__all__ = ["WRITERS", "losses", "save", "save_with_notes", "written_whole"]
+__all__ = ["WRITABLE", "WRITERS", "losses", "save", "save_with_notes", "written_whole"]
 
 Writer = Callable[[Spikes, IO[bytes]], list[str]]
 
@@ -42,7 +43,12 @@ WRITERS: dict[str, Writer] = {
 
 
 # Formats that are a folder of files.
-FOLDER_WRITERS: dict[str, Callable[[Spikes, Path], list[str]]] = {".phy": write_phy}
+FOLDER_WRITERS: dict[str, Callable[[Spikes, Path], list[str]]] = {
+    ".phy": write_phy,
+    ".sorting": write_sorting,
+}
+WRITABLE = (*WRITERS, *FOLDER_WRITERS)
+"""Every suffix that can be written."""
 
 
 def save(spikes: Spikes, path: str | Path) -> None:
@@ -83,8 +89,8 @@ def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
 def check(spikes: Spikes | None, path: Path) -> None:
     """Refuse a path that cannot be written before any work is done."""
     suffix = path.suffix.lower()
-    if suffix not in WRITERS | FOLDER_WRITERS:
-        writable = ", ".join(WRITERS | FOLDER_WRITERS)
+    if suffix not in WRITABLE:
+        writable = ", ".join(WRITABLE)
         raise SaveError(path, f"has the suffix {path.suffix!r}, which cannot be written", f"Choose from {writable}")
     if suffix in FOLDER_WRITERS and path.exists():
         raise SaveError(path, "is there already", "Choose another name: folders are not replaced")

@@ -75,6 +75,8 @@ def losses(spikes: Spikes, path: str | Path) -> list[str]:
     kind = format_of(path)
     if kind == ".json":
         return ["Curation JSON holds units and labels only, no events."]
+    if kind == ".sorting":
+        return ["A SpikeInterface sorting holds times, units and labels only, no waveforms."]
     held, name = HOLDS.get(kind, _ALL), _NAMES.get(kind, "wave_clus" if "*" in kind else kind[1:].upper())
     lost = [field for field, there in _THERE.items() if field not in held and there(spikes)]
     if kind == "times_*.mat":

@@ -67,10 +67,12 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     try:
         partial.mkdir()
         yield partial
-        for file in partial.iterdir():
-            with file.open("rb") as written:
+        for path_there in [*partial.rglob("*"), partial]:
+            if path_there.is_dir():
+                sync_folder(path_there)
+                continue
+            with path_there.open("rb") as written:
                 os.fsync(written.fileno())
-        sync_folder(partial)
         partial.rename(path)
         sync_folder(path.parent)
     except OSError as cause:

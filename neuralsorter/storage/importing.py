@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +18,17 @@ Pair = tuple[int, int]
 PART = ", part "
 
 
-def recordings(files: Sequence[str | Path], like: Experiment | None, progress: Progress | None) -> Iterator[Spikes]:
+def recordings(
+    files: Sequence[str | Path], like: Experiment | None, progress: Progress | None, cancel: Any = None
+) -> Iterator[Spikes]:
     """Read files one by one, brought to the rate and window of `like`, else of the first."""
-    from neuralsorter.loading import conform, load
+    from neuralsorter.loading import conform, load_with_notes
 
     form = None if like is None else (like.sampling_rate, like.pre_samples, like.raw.shape[1:])
     for number, file in enumerate(files):
         if progress is not None:
             progress(number / len(files), f"reading {Path(file).name}")
-        spikes = load(file)
+        spikes, _ = load_with_notes(file, cancel=cancel)
         form = form or (spikes.sampling_rate, spikes.pre_samples, spikes.raw.shape[1:])
         if spikes.raw.shape[1:-1] != form[2][:-1]:
             raise DataError(f"{file} has waveforms of another number of channels. Make a project of its own of it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import neuralsorter as ns
 from dashboard.opening import open_project
+from neuralsorter.errors import Cancelled
 
 Opening = Callable[..., ns.Project]
 
@@ -66,3 +68,20 @@ def test_a_further_recording_is_added_as_an_experiment(opened: Opening, recordin
     opened(recordings[:1]).close()
     with opened([recordings[0], other]) as project:
         assert project.experiments == ["a.npz", "b.npz"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_reading_of_a_file_can_be_given_up(opened: Opening, tmp_path: Path, *, there: bool) -> None:
+    spikes, cancel = ns.simulate(n_channels=1, duration_s=2.0, seed=0).spikes, threading.Event()
+    for name in ("a.npz", "read_in_a_worker.pkl"):
+        ns.save(spikes, tmp_path / name)
+    if there:
+        opened([tmp_path / "a.npz"]).close()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        opened([tmp_path / name for name in ("a.npz", "read_in_a_worker.pkl")], cancel=cancel)
+    assert (tmp_path / "a.nsort").exists() == there
+    if there:
+        with ns.Project.open(tmp_path / "a.nsort") as project:
+            assert project.experiments == ["a.npz"]
+            assert not project.read_only

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,27 @@ def test_phylib_opens_the_folder(tmp_path: Path, spikes: ns.Spikes) -> None:
         first[:, list(np.unique(spikes.channel)).index(spikes.channel[row])], spikes.waveforms[row]
     )
     opened.close()
+
+
+def test_spikeinterface_loads_the_sorting(tmp_path: Path, spikes: ns.Spikes) -> None:
+    core = pytest.importorskip("spikeinterface.core")
+    ns.save(replace(spikes, segment=(spikes.times_s > 5).astype(np.int32)), tmp_path / "a.sorting")
+    sorting = core.NumpySorting.from_sorting(core.load(tmp_path / "a.sorting"), with_metadata=True)
+    assert (sorting.sampling_frequency, sorting.get_num_segments()) == (20_000.0, 2)
+    assert sorting.count_total_num_spikes() == 90
+    for name, channel, unit, quality in zip(
+        sorting.unit_ids, *(sorting.get_property(key) for key in ("channel", "unit", "quality")), strict=True
+    ):
+        rows = (spikes.channel == channel) & (spikes.unit == unit)
+        assert name == f"{channel}_{unit}"
+        assert quality == ("noise" if unit == 0 else spikes.labels.get((channel, unit), ""))
+        for segment, inside in enumerate((spikes.times_s <= 5, spikes.times_s > 5)):
+            times = sorting.get_unit_spike_train(name, segment_index=segment) / 20_000
+            np.testing.assert_allclose(times, spikes.times_s[rows & inside], atol=3e-5)
+    curated = pytest.importorskip("spikeinterface.curation").apply_curation(
+        core.load(tmp_path / "a.sorting"), json.loads(curation(tmp_path, spikes).read_text())
+    )
+    assert sorted(curated.unit_ids) == [f"{channel}_{unit}" for channel in (3, 5, 9) for unit in (1, 2)]
 
 
 def curation(tmp_path: Path, spikes: ns.Spikes, **changes: Any) -> Path:
