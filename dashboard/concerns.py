@@ -60,9 +60,7 @@ class Queue(param.Parameterized):
 
     def refractory_s(self, project: Project) -> float:
         """Return the refractory period that violations are judged by."""
-        from neuralsorter.review import refractory_ms
-
-        return refractory_ms(self.recording(project)) / 1000
+        return self.recording(project).refractory_ms / 1000
 
     def recording(self, project: Project) -> Recording:
         """Return lengths and dead time of a project's recordings, learnt once."""

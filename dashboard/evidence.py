@@ -30,10 +30,13 @@ class Summary:
     times_ms: NDArray[np.float64]
     means: UnitMeans
     intervals: dict[int, NDArray[np.int64]]
-    short: dict[int, float]
+    short: dict[int, float]  # share of intervals below the refractory period
+    refractory_ms: float
 
 
-def summarise(project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32]) -> Summary:
+def summarise(
+    project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32], refractory_ms: float = REFRACTORY_MS
+) -> Summary:
     """Return means and interval counts of the units of `rows` (one channel), noise left out of the intervals."""
     spikes = project.spikes
     means = unit_means(project.raw(rows), unit, spikes.uv_per_bit)
@@ -43,8 +46,8 @@ def summarise(project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32]
         own = unit == number
         counted[int(number)], _ = isi_histogram(times[own], ISI_WINDOW_MS, ISI_BIN_MS, clock[own])
         gaps = intervals(times[own], clock[own])
-        short[int(number)] = float((gaps < REFRACTORY_MS / 1000).mean()) if len(gaps) else 0.0
-    return Summary(spikes.times_ms, means, counted, short)
+        short[int(number)] = float((gaps < refractory_ms / 1000).mean()) if len(gaps) else 0.0
+    return Summary(spikes.times_ms, means, counted, short, refractory_ms)
 
 
 class Evidence(pn.viewable.Viewer):
@@ -62,7 +65,8 @@ class Evidence(pn.viewable.Viewer):
         self.isi = figure(width=WIDTH, height=220, toolbar_location=None, tools="",
                           x_range=(0, ISI_WINDOW_MS), x_axis_label="ms", y_axis_label="share of intervals",
                           title="Intervals between spikes")  # fmt: skip
-        self.isi.add_layout(Span(location=REFRACTORY_MS, dimension="height", line_color="#d05807", line_dash="dashed"))
+        self._limit = Span(location=REFRACTORY_MS, dimension="height", line_color="#d05807", line_dash="dashed")
+        self.isi.add_layout(self._limit)
         self.isi.multi_line("xs", "ys", source=self._steps, line_color="colour", line_width=1.5)
         for plot in (self.waves, self.isi):
             plot.grid.grid_line_alpha = 0.25
@@ -105,4 +109,7 @@ class Evidence(pn.viewable.Viewer):
             "name": [str(unit) for unit in shown],
         }
         parts = [f"unit {unit}: {summary.short[unit]:.1%}" for unit in shown if summary.short[unit] >= WORTH_SAYING]
-        self.violations.object = f"Intervals under {REFRACTORY_MS} ms: " + (" · ".join(parts) or "none to speak of")
+        self._limit.location = summary.refractory_ms
+        self.violations.object = f"Intervals under {summary.refractory_ms:.2g} ms: " + (
+            " · ".join(parts) or "none to speak of"
+        )

@@ -20,7 +20,7 @@ from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 from neuralsorter.storage.scope import ALL, SPIKES
 
-from .evidence import Summary, summarise
+from .evidence import REFRACTORY_MS, Summary, summarise
 from .screen import View
 from .shading import Shades, unselected, with_selected
 
@@ -70,6 +70,8 @@ class Painter:
         Called in the painter's thread with a `Painted` or a `Summary` and its scene.
     on_trouble : callable
         Called in the painter's thread with a sentence.
+    refractory_ms : callable
+        Returns the refractory period that a project's units are judged by; called in the painter's thread.
 
     """
 
@@ -78,7 +80,9 @@ class Painter:
         on_picture: Callable[[Painted], None],
         on_summary: Callable[[Scene, Summary], None],
         on_trouble: Callable[[str], None],
+        refractory_ms: Callable[[Any], float] = lambda _: REFRACTORY_MS,
     ) -> None:
+        self._refractory_ms = refractory_ms
         self._on_picture, self._on_summary, self._on_trouble = on_picture, on_summary, on_trouble
         self._wanted: Scene | None = None
         self._asked: deque[Callable[[], None]] = deque()
@@ -158,7 +162,8 @@ class Painter:
         self._emit(scene, picture.images, chosen, exact=True)
         if self._summary_due and self._wanted is None:
             self._summary_due = False
-            self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit))
+            limit_ms = self._refractory_ms(scene.project)
+            self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit, limit_ms))
 
     def _hold(self, scene: Scene) -> bool:
         """Make the held picture that of the scene's waveforms and units; return whether anything changed."""

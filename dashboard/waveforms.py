@@ -49,7 +49,10 @@ class Waveforms(pn.viewable.Viewer):
         self.workspace, self.evidence = workspace, evidence
         self.screen = Screen(self.refresh, self.select, self.reset_view, tools=TOOLS, in_toolbar=False, crossing=True)
         self._document = this_page()
-        self.painter = Painter(self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere)
+        self.painter = Painter(
+            self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere,
+            lambda project: workspace.queue.recording(project).refractory_ms,
+        )  # fmt: skip
         self._last: Painted | None = None
         self._summary: tuple[Scene, Summary] | None = None
         self._seen: tuple[Any, ...] = ()

@@ -21,7 +21,6 @@ _WEIGHTS = {
 }  # fmt: skip
 _MERGE_WEIGHT = _SPLIT_WEIGHT = 3.0
 _MOST = 2.0  # times its weight that a value far beyond its limit counts
-_REFRACTORY_MS, _SEEN_MS = 1.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,6 @@ class Concern:
         return self.channel, self.units, self.kind
 
 
-def refractory_ms(of: Recording) -> float:
-    """Return the refractory period judged by: 1.5 ms, or half a millisecond beyond the detector's dead time."""
-    return max(_REFRACTORY_MS, of.dead_time_ms + _SEEN_MS)
-
-
 def concerns(part: Spikes, of: Recording, labels: Mapping[tuple[int, int], str] | None = None) -> list[Concern]:
     """Return what speaks against the units of one channel, the most urgent first.
 
@@ -83,7 +77,7 @@ def concerns(part: Spikes, of: Recording, labels: Mapping[tuple[int, int], str] 
         rows = np.flatnonzero(part.unit == unit)
         values = unit_metrics(
             waveforms[rows], part.times_s[rows], where[rows], of, sampling_rate=part.sampling_rate,
-            noise_uv=noise_uv, refractory_ms=refractory_ms(of),
+            noise_uv=noise_uv, refractory_ms=of.refractory_ms,
         )  # fmt: skip
         score, reasons = _flagged(values)
         if reasons:

@@ -13,6 +13,7 @@ from neuralsorter.means import UnitMeans, unit_means
 from neuralsorter.similarity import similarity
 from neuralsorter.sorting.suggestions import MergeSuggestion, merge_suggestions
 from neuralsorter.spikes import NOISE
+from neuralsorter.spiketrain import timeline
 
 from .matrix import Matrix
 from .view import Look, View
@@ -47,7 +48,8 @@ class Similarity(View):
         raw, project = look.project.raw(look.rows), look.project
         means: UnitMeans = unit_means(raw, look.unit, project.uv_per_bit)
         real = means.units > NOISE
-        found = merge_suggestions(raw, look.times_s, look.unit, project.sampling_rate, project.pre_samples)
+        times_s = timeline(look.times_s, look.stretch).place(look.times_s, look.stretch)
+        found = merge_suggestions(raw, times_s, look.unit, project.sampling_rate, project.pre_samples)
         return Alike([int(unit) for unit in means.units[real]], similarity(means.mean[real]), found)
 
     def draw(self, look: Look, result: Alike) -> str:
@@ -64,7 +66,7 @@ class Similarity(View):
         if not result.suggestions:
             return "No pair of units looks like one."
         best, n_more = result.suggestions[0], len(result.suggestions) - 1
-        more = f" {n_more} more in the Merge? tab." if n_more else ""
+        more = f" V shows {n_more} more." if n_more else ""
         return f"**{best.first} and {best.second}** may be one: {best.reason}.{more}"
 
     def table(self, look: Look, result: Alike) -> pd.DataFrame:

@@ -53,6 +53,11 @@ class Recording:
         """Length of the recording."""
         return sum(self.durations_s.values())
 
+    @property
+    def refractory_ms(self) -> float:
+        """The refractory period to judge by: 1.5 ms, or half a millisecond beyond the dead time if that is longer."""
+        return max(_REFRACTORY_MS, self.dead_time_ms + _SEEN_MS)
+
 
 def recording(spikes: Spikes) -> Recording:
     """Learn lengths and dead time from all events: a stretch ends with its last event on any channel."""
@@ -115,7 +120,7 @@ def metrics(
     """
     whole = of or recording(spikes)
     dead = whole.dead_time_ms if dead_time_ms is None else dead_time_ms
-    period = max(_REFRACTORY_MS, dead + _SEEN_MS) if refractory_ms is None else refractory_ms
+    period = Recording(dead_time_ms=dead).refractory_ms if refractory_ms is None else refractory_ms
     wanted = None if units is None else set(units)
     rows = []
     with threadpool_limits(1):  # the matrices are small: more threads only wait for each other

@@ -15,6 +15,7 @@ import pytest
 
 import neuralsorter as ns
 from neuralsorter.agreement import agreement
+from neuralsorter.metrics import recording
 from neuralsorter.spiketrain import intervals
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def _judge(project: ns.Project, serve: Callable[..., Server], open_tab: Callable
     unit, times, stretch = project.unit_of(rows), project.times_of(rows), project.spikes.segment[rows]
     n_units = sum(1 for channel in project.channels() for u in project.counts(channel) if u > 0)
     n_channels, share = len(project.channels()), agreement(unit, project.unit_at(0)[rows]).share
-    place = Path(str(project.path))
+    place, limit_s = Path(str(project.path)), recording(project.spikes).refractory_ms / 1000
     project.close()
     n_shown = int((unit > 0).sum())
-    short = sum(int((intervals(times[unit == u], stretch[unit == u]) < 0.0015).sum()) for u in (1, 2))
+    short = sum(int((intervals(times[unit == u], stretch[unit == u]) < limit_s).sum()) for u in (1, 2))
 
     tab = open_tab(serve(place))
     tab.wait_for("waveforms drawn", timeout_s=90)

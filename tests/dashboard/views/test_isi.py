@@ -18,6 +18,23 @@ def test_intervals_below_the_refractory_period_are_counted(workspace: Any) -> No
     assert result[1].counts[10] == 99
 
 
+def test_the_refractory_period_lies_beyond_what_the_detector_cannot_see(
+    workspace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dashboard.views import Intervals
+    from neuralsorter.metrics import Recording
+
+    monkeypatch.setattr(workspace.queue, "recording", lambda _: Recording(dead_time_ms=9.8))
+    view = Intervals(workspace, active=True)
+    assert {unit: (gaps.n_short, gaps.limit_ms) for unit, gaps in _result(view).items()} == {
+        1: (99, 10.3),
+        2: (20, 10.3),
+    }
+    assert "sees nothing for 9.8 ms" in view.said.object
+    view.refractory_ms = 1.5
+    assert _result(view)[1].n_short == 0
+
+
 def test_a_hidden_view_computes_nothing(workspace: Any) -> None:
     from dashboard.views import VIEWS
 
