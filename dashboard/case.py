@@ -37,6 +37,7 @@ class Case:
     pair: tuple[int, int]  # two of `units`: those to merge, or the parts that lie nearest to each other
     cross: NDArray[np.int64]  # their cross-correlogram
     edges_ms: NDArray[np.float64]
+    refractory_ms: float  # that units here are judged by
     place: int  # among all, from 1
     of: int
     rest: tuple[Suggestion, ...]
@@ -48,7 +49,9 @@ class Case:
         return _kind(self.suggestion)
 
 
-def first_case(project: Project, channel: int, wanted: tuple[tuple[int, ...], str] | None = None) -> Case | None:
+def first_case(
+    project: Project, channel: int, refractory_ms: float, wanted: tuple[tuple[int, ...], str] | None = None
+) -> Case | None:
     """Return the first suggestion for a channel: the wanted one, (units, kind), else the most convincing; or None."""
     from neuralsorter.sorting import clock, merge_suggestions, split_suggestions
 
@@ -63,11 +66,17 @@ def first_case(project: Project, channel: int, wanted: tuple[tuple[int, ...], st
         if not any((channel, unit) in locked for unit in _shown(s))
         and (channel, *sorted(_shown(s))) not in (apart if _kind(s) == "merge" else whole)
     ]  # fmt: skip
-    return make_case(project, channel, tuple(free), 1, len(free), edit) if free else None
+    return make_case(project, channel, refractory_ms, tuple(free), 1, len(free), edit) if free else None
 
 
 def make_case(
-    project: Project, channel: int, waiting: tuple[Suggestion, ...], place: int, of: int, edit: Any = None
+    project: Project,
+    channel: int,
+    refractory_ms: float,
+    waiting: tuple[Suggestion, ...],
+    place: int,
+    of: int,
+    edit: Any = None,
 ) -> Case:
     """Return the first of the suggestions that wait, with its evidence."""
     suggestion, *rest = waiting
@@ -82,7 +91,7 @@ def make_case(
     return Case(
         channel=channel, suggestion=suggestion, shown=_shown(suggestion), units=units, times_ms=times,
         mean=means.mean, sd=means.sd, counts=tuple(int(n) for n in means.count), pair=(units[pair[0]], units[pair[1]]),
-        cross=table.pair(*pair), edges_ms=table.edges_ms,
+        cross=table.pair(*pair), edges_ms=table.edges_ms, refractory_ms=refractory_ms,
         place=place, of=of, rest=tuple(rest), edit=project.edit if edit is None else edit,
     )  # fmt: skip
 
@@ -98,7 +107,7 @@ def in_words(case: Case) -> str:
     s: Any = case.suggestion
     times = (
         "too few spikes to compare their times" if math.isnan(s.refractory)
-        else f"{s.refractory:.0%} of the coincidences within 1.5 ms that two cells would have"
+        else f"{s.refractory:.0%} of the coincidences that two cells would have"
     )  # fmt: skip
     counts = " and ".join(f"{n:,}" for n in case.counts)
     if case.kind == "merge":

@@ -35,9 +35,10 @@ def suggest(workspace: Workspace, wanted: tuple[tuple[int, ...], str] | None = N
     waiting = case.rest if wanted is None and _current(workspace, case) else ()
 
     def work(*_: Any) -> Case | None:
+        refractory_ms = workspace.queue.recording(project).refractory_ms
         if waiting:
-            return make_case(project, channel, waiting, case.place + 1, case.of)
-        return first_case(project, channel, wanted)
+            return make_case(project, channel, refractory_ms, waiting, case.place + 1, case.of)
+        return first_case(project, channel, refractory_ms, wanted)
 
     workspace.jobs.start("Comparing units", work, lambda found: _found(workspace, channel, found), workspace.complain)
 

@@ -59,11 +59,11 @@ class Evidence(pn.viewable.Viewer):
         self._band = ColumnDataSource({"xs": [], "ys": [], "colour": []})
         self._steps = ColumnDataSource({"xs": [], "ys": [], "colour": [], "name": []})
         self.waves = figure(width=WIDTH, height=240, toolbar_location=None, tools="",
-                            x_axis_label="ms", y_axis_label="µV", title="Mean ± SD")  # fmt: skip
+                            x_axis_label="time (ms)", y_axis_label="amplitude (µV)", title="Mean ± SD")  # fmt: skip
         self.waves.patches("xs", "ys", source=self._band, fill_color="colour", fill_alpha=0.18, line_color=None)
         self.waves.multi_line("xs", "ys", source=self._mean, line_color="colour", line_width=2)
         self.isi = figure(width=WIDTH, height=220, toolbar_location=None, tools="",
-                          x_range=(0, ISI_WINDOW_MS), x_axis_label="ms", y_axis_label="share of intervals",
+                          x_range=(0, ISI_WINDOW_MS), x_axis_label="interval (ms)", y_axis_label="share of intervals",
                           title="Intervals between spikes")  # fmt: skip
         self._limit = Span(location=REFRACTORY_MS, dimension="height", line_color="#d05807", line_dash="dashed")
         self.isi.add_layout(self._limit)

@@ -18,7 +18,6 @@ from .workspace import Workspace, attempt
 
 WIDTH = 335  # px
 IDLE = "Units of this channel that may be one, or several, the most convincing first. **V** shows the first."
-REFRACTORY_MS = 1.5
 N_BINS = 40
 ANSWERS = {"merge": ("Merge", "Keep apart"), "split": ("Split", "Keep whole")}  # labels of Take and Forget
 
@@ -62,7 +61,7 @@ class Suggestions(pn.viewable.Viewer):
         return plot
 
     def _means_figure(self) -> Any:
-        plot = self._figure(190, "ms", "µV", "Mean ± SD")
+        plot = self._figure(190, "time (ms)", "amplitude (µV)", "Mean ± SD")
         plot.patches("xs", "ys", source=self._bands, fill_color="colour", fill_alpha=0.18, line_color=None)
         plot.multi_line("xs", "ys", source=self._means, line_color="colour", line_width=2)
         return plot
@@ -73,10 +72,11 @@ class Suggestions(pn.viewable.Viewer):
         return plot
 
     def _cross_figure(self) -> Any:
-        plot = self._figure(150, "ms", "pairs", "Cross-correlogram")
+        plot = self._figure(150, "lag (ms)", "pairs", "Cross-correlogram")
         plot.quad("left", "right", "top", 0, source=self._cross, fill_color="#6f6f6f", line_color=None)
-        for at in (-REFRACTORY_MS, REFRACTORY_MS):
-            plot.add_layout(Span(location=at, dimension="height", line_color="#d05807", line_dash="dashed"))
+        self._limits = [Span(dimension="height", line_color="#d05807", line_dash="dashed") for _ in range(2)]
+        for limit in self._limits:
+            plot.add_layout(limit)
         return plot
 
     def refresh(self) -> None:
@@ -106,6 +106,8 @@ class Suggestions(pn.viewable.Viewer):
             "left": [*edges[:-1], *edges[:-1]], "right": [*edges[1:], *edges[1:]],
             "top": counts[0] + counts[1], "colour": [colour[unit] for unit in case.pair for _ in range(N_BINS)],
         }  # fmt: skip
+        for limit, sign in zip(self._limits, (-1, 1), strict=True):
+            limit.location = sign * case.refractory_ms
         self._cross.data = {
             "left": case.edges_ms[:-1].tolist(), "right": case.edges_ms[1:].tolist(), "top": case.cross.tolist(),
         }  # fmt: skip

@@ -48,7 +48,14 @@ class Amplitude(View):
     def build(self) -> Any:
         """Return the figure."""
         self._seen: tuple[Any, ...] = ()
-        self.screen = Screen(self.refresh, self.select, self.reset_view, name="view amplitude", x_label="s")
+        self.screen = Screen(
+            self.refresh,
+            self.select,
+            self.reset_view,
+            name="view amplitude",
+            x_label="time (s)",
+            y_label="peak to peak (µV)",
+        )
         return self.screen.figure
 
     def controls(self) -> list[Any]:
@@ -85,6 +92,7 @@ class Amplitude(View):
             return ""
         if result.rgba is None or result.window is None:
             return ""
+        self.screen.figure.yaxis.axis_label = f"{look.options['measure']} (µV)"
         self.screen.show(result.rgba, result.window)
         chosen = np.isin(look.unit, list(look.visible))
         timed = int(np.isfinite(result.at_s[chosen]).sum())

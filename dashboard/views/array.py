@@ -67,7 +67,7 @@ class Array(View):
         project = look.project
         now = project.spikes.unit if look.moment is None else project.unit_at(look.moment)
         known = self._done[1] if self._done is not None and self._done[0].project is project else {}
-        seconds = max(float(np.nanmax(project.spikes.times_s, initial=0.0)), 1e-9)
+        seconds = max(self.workspace.queue.recording(project).duration_s, 1e-9)
         sites: dict[int, Site] = {}
         for channel in project.channels():
             rows = project.rows(channel)

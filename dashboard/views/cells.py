@@ -1,4 +1,4 @@
-"""Small histograms side by side in one Bokeh figure: cells share their scale and are told apart by colour and title."""
+"""Small histograms side by side in one Bokeh figure: cells share their times, each is as high as its tallest bar."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Cells:
         self._write(cells, PLAIN[dark])
 
     def _write(self, cells: Sequence[Cell], plain: str) -> None:
-        lines = [(c.column + LEFT, -c.row - 0.02, c.title, c.colour, "left", "12px") for c in cells]
+        lines = [(c.column + LEFT, -c.row - 0.02, _titled(c), c.colour, "left", "12px") for c in cells]
         lowest: dict[int, Cell] = {}
         for cell in cells:
             if cell.column not in lowest or cell.row > lowest[cell.column].row:
@@ -101,6 +101,11 @@ class Cells:
             lines += [(_across(cell, x), -cell.row - 1.02, text, plain, side, "11px") for x, text, side in ends]
         names = ("x", "y", "text", "colour", "align", "size")
         self._text.data = {name: [line[k] for line in lines] for k, name in enumerate(names)}
+
+
+def _titled(cell: Cell) -> str:
+    """Return the title with the height of the tallest bar, which every cell is scaled to."""
+    return f"{cell.title} · max {float(np.max(cell.values, initial=0)):,.10g}"
 
 
 def _across(cell: Cell, x: Any) -> Any:
@@ -119,7 +124,7 @@ def _bars(cell: Cell) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def columns_for(n_cells: int, most_in_a_row: int = 6) -> int:
+def columns_for(n_cells: int, most_in_a_row: int = 4) -> int:
     """Return how many columns show cells best: one row up to `most_in_a_row`, then as few rows as that allows."""
     n_rows = max(1, -(-n_cells // most_in_a_row))
     return max(1, -(-n_cells // n_rows))

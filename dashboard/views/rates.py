@@ -39,7 +39,7 @@ class Rate(View):
         """Return the figure."""
         self._lines = ColumnDataSource({"xs": [], "ys": [], "colour": [], "name": []})
         self._joints = ColumnDataSource({"x": []})
-        plot = figure(name="view rate", x_axis_label="s", y_axis_label="events per second",
+        plot = figure(name="view rate", x_axis_label="time (s)", y_axis_label="events per second",
                       tools="xpan,xwheel_zoom,reset", active_scroll="xwheel_zoom", toolbar_location=None,
                       y_range=DataRange1d(start=0), sizing_mode="stretch_both", min_height=220)  # fmt: skip
         drawn = plot.multi_line("xs", "ys", source=self._lines, line_color="colour", line_width=1.8)

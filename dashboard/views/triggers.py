@@ -50,7 +50,7 @@ class Triggers(View):
         self._lines = ColumnDataSource({"xs": [], "ys": [], "colour": []})
         across = Range1d(-0.5, 1.0)
         shared = {"x_range": across, "tools": "", "toolbar_location": None, "sizing_mode": "stretch_both",
-                  "min_height": 220, "x_axis_label": "s from the trigger"}  # fmt: skip
+                  "min_height": 220, "x_axis_label": "time from the trigger (s)"}  # fmt: skip
         self._raster = figure(y_axis_label="trigger", y_range=Range1d(0, 1), **shared)
         self._raster.scatter("x", "y", source=self._dots, marker="dash", angle=np.pi / 2, size=5, line_color="colour")
         rates = figure(y_axis_label="events per second", y_range=DataRange1d(start=0), **shared)
