@@ -136,6 +136,7 @@ def test_verify_finds_a_changed_byte(tmp_path: Path, events: Path, capsys: Captu
         (["convert", "events.npz", "out.xyz"], "cannot be written"),
         (["convert", "events.npz", "no/out.npz"], "a folder that does not exist"),
         (["convert", "events.npz", "events.npz"], "the file these events came from"),
+        (["clean", "again.npz", "-o", "again.npz"], "the file these events came from"),
         (["clean", "events.npz", "-o", "out.npz", "--cleaner", "none"], "none"),
         (["clean", "events.npz", "-o", "out.npz", "--scores", "s.csv"], "does not end in .npy"),
         (["sort", "events.npz", "-o", "out.npz", "--sorter", "none"], "no sorter named 'none'"),
@@ -151,6 +152,7 @@ def test_what_goes_wrong_is_one_sentence_and_status_1(
 ) -> None:
     monkeypatch.chdir(events.parent)
     Path("text.npz").write_text("hello")
+    ns.save(ns.load("events.npz"), "again.npz")  # says that its events are those of events.npz
     before = {path: path.read_bytes() for path in events.parent.iterdir()}
     assert main(arguments) == 1
     captured = capsys.readouterr()

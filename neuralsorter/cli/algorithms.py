@@ -55,12 +55,13 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    require_writable(options.output)
+    require_writable(options.output, options.input)
     scores = getattr(options, "scores", None)
     if scores:
         _require_npy(scores)
+        require_writable(scores, options.input)
     spikes = read(options.input)
-    require_writable(options.output, spikes)
+    require_writable(options.output, spikes.sources)
     locked = _locked(options.input, spikes)
     with work(options):
         for step in options.steps:

@@ -52,7 +52,7 @@ def _detect(options: argparse.Namespace) -> None:
             json.dumps(table.to_dict("records")) if options.json else table.to_string(index=False, float_format="%.1f")
         )
         return
-    require_writable(options.output)
+    require_writable(options.output, [options.input])
     with share("detecting") as on_progress:
         spikes = detecting.detect(options.input, detector, stream=options.stream, on_progress=on_progress)
     write(spikes, options.output)

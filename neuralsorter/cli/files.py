@@ -74,7 +74,7 @@ def summary(spikes: Spikes) -> dict[str, Any]:
 
 
 def _convert(options: argparse.Namespace) -> None:
-    require_writable(options.output)
+    require_writable(options.output, options.input)
     spikes = read(options.input) if options.columns is None else _read_by_columns(options)
     if options.curation is not None:
         from neuralsorter.loading.curation import apply_curation

@@ -36,11 +36,11 @@ def read(paths: Iterable[str]) -> Spikes:
     return spikes
 
 
-def require_writable(path: str, spikes: Spikes | None = None) -> None:
-    """Refuse an output that cannot be written before the work begins."""
+def require_writable(path: str, sources: Iterable[str] = ()) -> None:
+    """Refuse an output that cannot be written, or is an input, before the work begins."""
     from neuralsorter.saving import check
 
-    check(spikes, Path(path))
+    check(Path(path), sources)
 
 
 def write(spikes: Spikes, path: str) -> None:

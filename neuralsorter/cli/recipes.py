@@ -57,10 +57,10 @@ def _replay(options: argparse.Namespace) -> None:
     content = read_recipe(options.recipe)
     whole = Path(options.output).suffix == SUFFIX
     if not whole:
-        require_writable(options.output)
+        require_writable(options.output, options.input)
     spikes = read(options.input)
     if not whole:
-        require_writable(options.output, spikes)
+        require_writable(options.output, spikes.sources)
     with Project.in_memory(spikes) as project:
         with progress("replay", "step") as update:
             report = replay(project, content, keep_sorting=options.keep_sorting, jobs=options.jobs, progress=update)

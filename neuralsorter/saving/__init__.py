@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
 from neuralsorter.errors import DataError, SaveError
 from neuralsorter.spikes import Spikes
+from neuralsorter.storage.importing import PART
 
 from .curation import write_curation
 from .limits import losses
@@ -73,7 +74,7 @@ def save(spikes: Spikes, path: str | Path) -> None:
 def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
     """Write as `save` does and return what the format could not hold, as sentences."""
     path = Path(path)
-    check(spikes, path)
+    check(path, spikes.sources)
     suffix = path.suffix.lower()
     try:
         if suffix in FOLDER_WRITERS:
@@ -86,8 +87,8 @@ def save_with_notes(spikes: Spikes, path: str | Path) -> list[str]:
         raise SaveError(path, rule or remedy, (remedy if rule else "choose another format").capitalize()) from None
 
 
-def check(spikes: Spikes | None, path: Path) -> None:
-    """Refuse a path that cannot be written before any work is done."""
+def check(path: Path, sources: Iterable[str] = ()) -> None:
+    """Refuse a path that cannot be written, or that holds what is to be written, before any work is done."""
     suffix = path.suffix.lower()
     if suffix not in WRITABLE:
         writable = ", ".join(WRITABLE)
@@ -97,8 +98,14 @@ def check(spikes: Spikes | None, path: Path) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
         what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
         raise SaveError(path, what, "Name a file in a folder that exists")
-    for source in spikes.sources if spikes is not None else ():
-        if path.exists() and Path(source).exists() and path.samefile(source):
-            raise SaveError(
-                path, "is the file these events came from", "Choose another name: sources are never changed"
-            )
+    if path.exists() and any(_holds(source, path) for source in sources):
+        raise SaveError(path, "is the file these events came from", "Choose another name: sources are never changed")
+
+
+def _holds(source: str, path: Path) -> bool:
+    """Return whether a file is a source, one whose parts are the sources, or part of a source that is a folder."""
+    for name in (source, source.rpartition(PART)[0]):
+        there = Path(name)
+        if name and there.exists() and (path.samefile(there) or there.resolve() in path.resolve().parents):
+            return True
+    return False

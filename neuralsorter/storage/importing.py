@@ -15,7 +15,7 @@ from neuralsorter.store import Experiment, Progress
 
 Pair = tuple[int, int]
 
-PART = ", part "
+PART = ", part "  # `saving` takes it off again
 
 
 def recordings(
@@ -29,11 +29,12 @@ def recordings(
         if progress is not None:
             progress(number / len(files), f"reading {Path(file).name}")
         spikes, _ = load_with_notes(file, cancel=cancel)
+        told = Path(file).absolute()  # what the file is called from any folder: export must know it again
         form = form or (spikes.sampling_rate, spikes.pre_samples, spikes.raw.shape[1:])
         if spikes.raw.shape[1:-1] != form[2][:-1]:
             raise DataError(f"{file} has waveforms of another number of channels. Make a project of its own of it.")
         yield replace(
-            conform(spikes, form[0], pre_samples=form[1], n_samples=form[2][-1]), sources=sources_of(file, spikes)
+            conform(spikes, form[0], pre_samples=form[1], n_samples=form[2][-1]), sources=sources_of(told, spikes)
         )
 
 
