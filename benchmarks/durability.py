@@ -6,6 +6,9 @@ python -m benchmarks.durability faults 1     I/O error, then a full disk, at eve
 python -m benchmarks.durability imports 200  kill -9 during import and export
 python -m benchmarks.durability flips 1000   flip a bit anywhere in a closed project, then verify
 python -m benchmarks.durability power 10000  power failure at any file operation, ours and two that must be caught
+
+A third argument is the seed: a long count can be run in parts, each with another one. Of faults it is the first call
+that fails: `faults 3 1`, `faults 3 2` and `faults 3 3` together are `faults 1`.
 """
 
 from __future__ import annotations
@@ -40,9 +43,9 @@ _FAULT_EDITS = 50
 _TMP = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - where the disk itself is not what is tried
 
 
-def kills(n: int) -> dict[str, int]:
+def kills(n: int, seed: int) -> dict[str, int]:
     """Kill a process that edits, `n` times, on a real disk; each acknowledged edit must be there afterwards."""
-    rng, results, acknowledged = random.Random(1), Counter[str](), 0  # noqa: S311 - not a secret
+    rng, results, acknowledged = random.Random(seed), Counter[str](), 0  # noqa: S311 - not a secret
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "a.nsort"
         Project.create(path, spikes=recording()).close()
@@ -88,9 +91,9 @@ def _killed(work: Callable[[Tell], None], seconds: float) -> list[int]:
         return [int(line) for line in pipe.read().split(b"\n")[:-1]]
 
 
-def imports(n: int) -> dict[str, int]:
+def imports(n: int, seed: int) -> dict[str, int]:
     """Kill imports and exports: what is there afterwards is whole, or there is nothing, and trying again works."""
-    rng, results, spikes = random.Random(2), Counter[str](), recording()  # noqa: S311 - not a secret
+    rng, results, spikes = random.Random(seed), Counter[str](), recording()  # noqa: S311 - not a secret
     with tempfile.TemporaryDirectory() as home:
         path, out = Path(home) / "a.nsort", Path(home) / "out.npz"
         kept = Path(home) / "kept.nsort"
@@ -130,9 +133,9 @@ def _readable(path: Path) -> bool:
         return False
 
 
-def flips(n: int) -> dict[str, int]:
+def flips(n: int, seed: int) -> dict[str, int]:
     """Flip one bit at a time in the files of a closed project; `verify`, or opening, must tell."""
-    rng, missed = random.Random(3), []  # noqa: S311 - not a secret
+    rng, missed = random.Random(seed), []  # noqa: S311 - not a secret
     with tempfile.TemporaryDirectory(dir=_TMP) as home:
         path = Path(home) / "a.nsort"
         with Project.create(path, spikes=recording()) as project:
@@ -169,24 +172,24 @@ def _tells(path: Path) -> bool:
         return True
 
 
-def faults(step: int) -> dict[str, int]:
+def faults(step: int, first: int) -> dict[str, int]:
     """Let each `step`-th write, sync, rename or removal of 50 edits fail; nothing acknowledged may be lost."""
     with tempfile.TemporaryDirectory(dir=_TMP) as home:
         (folder := Path(home) / "disk").mkdir()
         shim = {"LD_PRELOAD": str(compiled(Path(home))), "SHIM_FOLDER": str(folder)}
-        command = [sys.executable, "-m", "benchmarks.durability", "--faults", str(folder), str(step)]
+        command = [sys.executable, "-m", "benchmarks.durability", "--faults", str(folder), str(step), str(first)]
         done = subprocess.run(command, cwd=ROOT, env=os.environ | shim, check=True, capture_output=True)
     result: dict[str, int] = json.loads(done.stdout)
     return result
 
 
-def fault_work(folder: Path, step: int) -> dict[str, int]:
+def fault_work(folder: Path, step: int, first: int) -> dict[str, int]:
     """Go through all failures, below the shim."""
     shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
     fresh = folder / "fresh.nsort"
     Project.create(fresh, spikes=recording()).close()
     results: Counter[str] = Counter()
-    number, more = 1, True
+    number, more = first, True
     while more:
         for code, stays in ((errno.EIO, 0), (errno.ENOSPC, 1)):
             shutil.rmtree(folder / "a.nsort", ignore_errors=True)
@@ -227,15 +230,15 @@ def _fail_once(shim: ctypes.CDLL, path: Path, at: int, code: int, stays: int, re
     return failed or reached
 
 
-def power(n: int) -> dict[str, int]:
+def power(n: int, seed: int) -> dict[str, int]:
     """Cut the power; ours must lose nothing, and two protocols known to lose must be caught."""
-    ours = powerloss.run("project", n)
-    caught = {name: powerloss.run(name, max(n // 10, 100)) for name in ("wal-normal", "npy-in-place")}
+    ours = powerloss.run("project", n, seed)
+    caught = {name: powerloss.run(name, max(n // 10, 100), seed) for name in ("wal-normal", "npy-in-place")}
     losses = {f"{name} caught": r["lost"] + r["destroyed"] for name, r in caught.items()}
     return {"images": sum(ours.values()), "lost": ours["lost"], "destroyed": ours["destroyed"], **losses}
 
 
-TRIALS: dict[str, Callable[[int], dict[str, int]]] = {
+TRIALS: dict[str, Callable[[int, int], dict[str, int]]] = {
     "kills": kills,
     "faults": faults,
     "imports": imports,
@@ -248,12 +251,12 @@ _BAD = ("lost", "damaged", "half made", "missed", "silent", "torn", "destroyed")
 def main(arguments: list[str]) -> int:
     """Run one trial or all; exit 1 when anything was lost."""
     if arguments[:1] == ["--faults"]:
-        print(json.dumps(fault_work(Path(arguments[1]), int(arguments[2]))))
+        print(json.dumps(fault_work(Path(arguments[1]), int(arguments[2]), int(arguments[3]))))
         return 0
     chosen = {arguments[0]: int(arguments[1])} if arguments else FULL
-    bad = False
+    bad, seed = False, int(arguments[2]) if arguments[2:] else 1
     for name, n in chosen.items():
-        result = TRIALS[name](n)
+        result = TRIALS[name](n, seed)
         print(f"{name}: {json.dumps(result)}", flush=True)
         bad |= any(result.get(word, 0) for word in _BAD) or 0 in [v for k, v in result.items() if "caught" in k]
     return int(bad)
