@@ -48,7 +48,7 @@ def send(workspace: Workspace, unit: int | None) -> None:
     if not len(rows):
         workspace.say("Nothing is selected. Draw a lasso around waveforms first, or press A to select all.")
         return
-    target = project.new_unit(int(project.spikes.channel[rows[0]])) if unit is None else unit
+    target = project.new_unit(int(focus.channel or 0)) if unit is None else unit
     edit = project.assign(rows, target, params=dict(workspace.region))
     name = "noise" if target == NOISE else f"unit {target}"
     moved = 0 if edit is None else len(edit.rows)

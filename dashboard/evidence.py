@@ -16,7 +16,7 @@ from neuralsorter.means import UnitMeans, unit_means
 from neuralsorter.palette import unit_colour
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
-from neuralsorter.spiketrain import intervals, isi_histogram, stretches
+from neuralsorter.spiketrain import intervals, isi_histogram
 
 WIDTH = 345  # px
 WORTH_SAYING = 0.001  # share of intervals too short for one neuron
@@ -38,16 +38,17 @@ def summarise(
     project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32], refractory_ms: float = REFRACTORY_MS
 ) -> Summary:
     """Return means and interval counts of the units of `rows` (one channel), noise left out of the intervals."""
-    spikes = project.spikes
-    means = unit_means(project.raw(rows), unit, spikes.uv_per_bit)
-    times, clock = spikes.times_s[rows], stretches(spikes, rows)
+    means = unit_means(project.raw(rows), unit, project.uv_per_bit)
+    times, clock = project.times_of(rows), project.stretches_of(rows)
     counted, short = {}, {}
     for number in means.units[means.units > NOISE]:
         own = unit == number
         counted[int(number)], _ = isi_histogram(times[own], ISI_WINDOW_MS, ISI_BIN_MS, clock[own])
         gaps = intervals(times[own], clock[own])
         short[int(number)] = float((gaps < refractory_ms / 1000).mean()) if len(gaps) else 0.0
-    return Summary(spikes.times_ms, means, counted, short, refractory_ms)
+    samples = np.arange(project.n_samples, dtype=np.float64) - project.pre_samples
+    times_ms = np.asarray(samples * (1000 / project.sampling_rate), np.float64)
+    return Summary(times_ms, means, counted, short, refractory_ms)
 
 
 class Evidence(pn.viewable.Viewer):

@@ -43,7 +43,7 @@ class Judge(pn.viewable.Viewer):
         project, focus = self.workspace.project, self.workspace.focus
         if project is None or focus is None:
             return
-        last = float(np.nanmax(project.spikes.times_s, initial=0.0))
+        last = project.last_time_s
         end = float(np.ceil(last * 10) / 10) + 0.1
         self.times.param.update(start=0.0, end=end, value=(0.0, end), visible=last > 0)
         focus.param.watch(lambda event: self._range_changed(event.new), "time_range_s")

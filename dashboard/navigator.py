@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import panel as pn
@@ -11,12 +12,14 @@ from neuralsorter.palette import unit_colour
 from neuralsorter.spikes import NOISE
 
 from .actions import send
+from .jobs import on_page, this_page
 from .listing import Listing
 from .workspace import Workspace, attempt
 
 ALL = "all"
 EVERY_EXPERIMENT = "all experiments"
 NEW_UNIT = "new unit"
+COUNTING_S = 0.1  # in one go, before the page is drawn: of a very large recording the counts follow
 
 
 class Navigator(pn.viewable.Viewer):
@@ -24,7 +27,9 @@ class Navigator(pn.viewable.Viewer):
 
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
-        self.workspace = workspace
+        self.workspace, self._document = workspace, this_page()
+        self._counted: set[int] = set()
+        self._more = False
         self.experiment = pmui.Select(label="Experiment", options=[EVERY_EXPERIMENT], visible=False, size="small",
                                       sizing_mode="stretch_width", margin=(8, 0))  # fmt: skip
         self.channels = Listing(
@@ -59,6 +64,7 @@ class Navigator(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
+        self._counted = set()
         focus.param.watch(lambda *_: self.refresh(), ["shown", "channel", "unit", "hidden", "experiment"])
         self.refresh()
 
@@ -70,7 +76,7 @@ class Navigator(pn.viewable.Viewer):
         names = [f"{number} · {name}" for number, name in enumerate(project.experiments)]
         shown = EVERY_EXPERIMENT if focus.experiment is None else names[focus.experiment]
         self.experiment.param.update(options=[EVERY_EXPERIMENT, *names], value=shown, visible=len(names) > 1)
-        self.channels.param.update(rows=[self._channel_row(c) for c in project.channels()], current=str(focus.channel))
+        self.channels.param.update(rows=self._channel_rows(project.channels()), current=str(focus.channel))
         if focus.channel is None:
             return
         counts = project.counts(focus.channel, focus.experiment)
@@ -83,6 +89,24 @@ class Navigator(pn.viewable.Viewer):
         self.target.param.update(
             options=options, value=self.target.value if self.target.value in options else options[1]
         )
+
+    def _channel_rows(self, channels: list[int]) -> list[dict[str, Any]]:
+        """Return a row per channel, those not counted yet without numbers, and see to it that they are counted soon."""
+        rows, end = [], time.monotonic() + COUNTING_S
+        for channel in channels:
+            if channel in self._counted or time.monotonic() < end:
+                self._counted.add(channel)
+                rows.append(self._channel_row(channel))
+            else:
+                rows.append({"id": str(channel), "name": str(channel), "detail": "…"})
+        if len(self._counted) < len(channels) and not self._more:
+            self._more = True
+            on_page(self._document, self._go_on, after_ms=1)
+        return rows
+
+    def _go_on(self) -> None:
+        self._more = False
+        self.refresh()
 
     def _channel_row(self, channel: int) -> dict[str, Any]:
         project = self.workspace.project

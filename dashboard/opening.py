@@ -58,7 +58,7 @@ def _elsewhere(recording: Path, folder: Path) -> Path:
 
 
 def _sources(project: Project) -> list[Path]:
-    return [Path(source.partition(PART)[0]) for source in project.spikes.sources]
+    return [Path(source.partition(PART)[0]) for source in project.sources]
 
 
 def _writable(folder: Path) -> bool:

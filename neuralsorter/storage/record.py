@@ -20,7 +20,7 @@ from neuralsorter.store import Experiment
 from .history import History
 from .scope import rows_of
 from .state import State
-from .table import joined_raw, spikes_of
+from .table import joined_raw, last_time, spikes_of
 
 
 class Record(param.Parameterized):
@@ -51,6 +51,11 @@ class Record(param.Parameterized):
     def experiments(self) -> list[str]:
         """Names of the files, in the order given."""
         return [e.name for e in self._experiments]
+
+    @property
+    def sources(self) -> list[str]:
+        """Paths of the files, in the order given; the name where there was no file."""
+        return [e.source or e.name for e in self._experiments]
 
     @property
     def sampling_rate(self) -> float:
@@ -158,6 +163,22 @@ class Record(param.Parameterized):
             for e, first, i, j in zip(self._experiments, self._state.offsets, cuts[:-1], cuts[1:], strict=False)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def stretches_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the stretch of continuous clock that each of sorted rows lies in, as a number, (n,)."""
+        cuts = np.searchsorted(rows, self._state.offsets)
+        parts = [
+            np.int64(number) << 32 | e.segment[rows[i:j] - first].astype(np.int64)
+            for number, (e, first, i, j) in enumerate(
+                zip(self._experiments, self._state.offsets, cuts[:-1], cuts[1:], strict=False)
+            )
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    @property
+    def last_time_s(self) -> float:
+        """When the last event was, 0 where no time is known; few pages of the store are read, whatever its size."""
+        return max((last_time(e) for e in self._experiments), default=0.0)
 
     @property
     def spikes(self) -> Spikes:

@@ -89,6 +89,22 @@ def spikes_of(
     return spikes
 
 
+def last_time(experiment: Experiment) -> float:
+    """Return the time of the last event, 0 where none is known: the end of every run of the clock in every channel."""
+    last, one_run = 0.0, experiment.segment.strides[0] == 0
+    for _, start, stop in experiment.channel_ptr.tolist():
+        at = start
+        while at < stop:
+            own = experiment.segment[at:stop]
+            end = stop if one_run else at + int(np.searchsorted(own, own[0], side="right"))
+            known = end
+            if np.isnan(experiment.times_s[end - 1]):  # unknown times come last
+                known = at + int(np.searchsorted(experiment.times_s[at:end], np.inf, side="right"))
+            last = max(last, float(experiment.times_s[known - 1])) if known > at else last
+            at = end
+    return last
+
+
 def _scaled(experiment: Experiment, raw: NDArray[Any], *, as_uv: bool) -> NDArray[Any]:
     return np.multiply(raw, np.float32(experiment.uv_per_bit), dtype=np.float32) if as_uv else raw
 

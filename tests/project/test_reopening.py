@@ -14,6 +14,7 @@ from neuralsorter.errors import ProjectError
 from neuralsorter.project import Project
 from neuralsorter.saving import save
 from neuralsorter.spikes import Spikes
+from neuralsorter.spiketrain import stretches
 
 
 def test_a_project_goes_on_where_it_was_left(folder: Path) -> None:
@@ -47,6 +48,22 @@ def test_a_channel_is_replayed_only_when_asked_for(folder: Path, monkeypatch: py
         assert project.counts(5)[2] == 5
         assert project.unit_of(project.rows(5)[:6]).tolist() == [2] * 5 + [1]
         assert asked == [5]
+
+
+@pytest.mark.parametrize("known", [0.0, 0.7, 1.0])
+def test_where_the_clock_ends_and_restarts_is_known_without_reading_the_recording(
+    recording: Callable[..., Spikes], known: float
+) -> None:
+    rng = np.random.default_rng(3)
+    times = np.where(rng.random(400) < known, rng.random(400) * 90, np.nan)
+    segment = np.sort(rng.integers(0, 3, 400)).astype(np.int32)
+    experiment = rng.integers(0, 2, 400).astype(np.int32)
+    for table in (recording(times_s=times), recording(times_s=times, segment=segment, experiment=experiment)):
+        with Project.in_memory(table) as project:
+            assert project.last_time_s == (np.nanmax(times) if known else 0.0)
+            rows = project.rows(5)[::3]
+            np.testing.assert_array_equal(project.stretches_of(rows), stretches(project.spikes)[rows])
+            assert project.sources == list(project.spikes.sources)
 
 
 def test_a_copy_has_everything_and_a_branch_ends_where_told(project: Project, tmp_path: Path) -> None:
