@@ -22,14 +22,14 @@ class History(pn.viewable.Viewer):
         super().__init__(**params)
         self.workspace = workspace
         self.active = False
+        self._reading = False
         self.table = pn.widgets.Tabulator(
             pd.DataFrame(columns=list(COLUMNS)), show_index=False, disabled=True, selectable=1, height=460,
             sizing_mode="stretch_width", pagination="local", page_size=200, theme="simple",
             text_align={"events": "right", "#": "right"},
         )  # fmt: skip
         small = {"size": "small", "variant": "outlined"}
-        self.look = pmui.Button(label="Look at this moment", on_click=lambda _: self._look(self._chosen()), **small)
-        self.now = pmui.Button(label="Back to now", on_click=lambda _: self._look(None), **small)
+        self.now = pmui.Button(label="Back to now", on_click=lambda _: self._back(), **small)
         self.undo_one = pmui.Button(label="Undo this action", size="small", on_click=lambda _: self._undo_one())
         self.go = pmui.Button(label="Return to this moment", size="small", on_click=lambda _: self._go())
         self.label = pmui.TextInput(label="Name", size="small", width=220)
@@ -41,13 +41,15 @@ class History(pn.viewable.Viewer):
             label="Branch into a new project", on_click=lambda _: self._branch(), **small,
             description="Copy the project, up to the line clicked or as it is now, into a folder of its own",
         )  # fmt: skip
+        self.table.param.watch(lambda *_: self._clicked(), "selection")
         self._pane = pmui.Column(
             pmui.Row(
-                self.look,
                 self.now,
                 self.undo_one,
                 self.go,
-                pmui.Typography(object="Click a line first. Everything here can be undone."),
+                pmui.Typography(
+                    object="Click a line to see the units as they were then. Everything here can be undone."
+                ),
             ),
             pmui.Row(self.label, self.keep, self.branch, sx={"alignItems": "center"}),
             self.table,
@@ -62,11 +64,17 @@ class History(pn.viewable.Viewer):
         project = self.workspace.project
         if not self.active or project is None:
             return
-        actions = reversed(project.history())
-        self.table.value = pd.DataFrame(
+        actions, moment = project.history()[::-1], self.workspace.moment
+        table = pd.DataFrame(
             [(a.id, _when(a.at), a.author, a.label, a.n_events, "" if a.live else "undone") for a in actions],
             columns=list(COLUMNS),
         )
+        self._reading = True  # the line looked at moves down as lines are added: it is not clicked anew
+        try:
+            self.table.value = table
+            self.table.selection = [i for i, action in enumerate(actions) if action.id == moment]
+        finally:
+            self._reading = False
 
     def _chosen(self) -> int | None:
         line = self._line()
@@ -77,22 +85,34 @@ class History(pn.viewable.Viewer):
     def _line(self) -> int | None:
         return int(self.table.value.iloc[self.table.selection[0]]["#"]) if self.table.selection else None
 
+    def _clicked(self) -> None:
+        """Look at the line clicked; clicking it once more returns to now."""
+        line = self._line()
+        if not self._reading and line != self.workspace.moment:
+            self._look(line)
+
     def _look(self, number: int | None) -> None:
         """Let the main screen show the units as they were, without changing anything."""
         self.workspace.moment = number
         self.workspace.say("The main screen shows the present." if number is None else
                            f"The main screen shows the units as they were after action {number}.")  # fmt: skip
 
+    def _back(self) -> None:
+        self._look(None)
+        self.refresh()
+
     def _undo_one(self) -> None:
         chosen, project = self._chosen(), self.workspace.project
         if chosen is not None and project is not None:
             attempt(self.workspace, lambda: project.undo_action(chosen))
+            self.workspace.moment = None
             self.refresh()
 
     def _go(self) -> None:
         chosen, project = self._chosen(), self.workspace.project
         if chosen is not None and project is not None:
             attempt(self.workspace, lambda: project.go_to(chosen))
+            self.workspace.moment = None
             self.refresh()
 
     def _named(self) -> str:

@@ -63,3 +63,18 @@ def test_a_branch_holds_the_project_as_it_was_at_the_line_clicked(app: App, tmp_
 def test_a_state_without_a_name_is_asked_for_one(app: App) -> None:
     app.history.keep.param.trigger("clicks")
     assert "Write a name" in app.workspace.says
+
+
+def test_a_click_on_a_line_looks_at_it_and_the_line_stays_the_one_clicked(app: App) -> None:
+    project, table = app.workspace.project, app.history.table
+    assert project is not None
+    first_edit = table.value["#"].tolist()[-2]
+    table.selection = [table.value["#"].tolist().index(first_edit)]
+    assert app.workspace.moment == first_edit
+    project.assign(np.arange(20, 30), 5)
+    app.history.refresh()
+    assert table.value["#"].iloc[table.selection[0]] == first_edit, "a new line above moves it, and it stays chosen"
+    assert app.workspace.moment == first_edit
+    app.history.now.param.trigger("clicks")
+    assert (app.workspace.moment, table.selection) == (None, [])
+    assert (project.unit[20:30] == 5).all(), "looking changes nothing"
