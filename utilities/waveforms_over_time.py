@@ -42,7 +42,7 @@ def samples_over_time(spikes: Spikes, edges: NDArray[Any]) -> figure:
     waveforms = spikes.waveforms.reshape(len(spikes), -1)
     left, right = float(edges[0]), float(edges[-1])
     bottom, top = float(np.nanmin(waveforms)), float(np.nanmax(waveforms)) + 1e-3
-    canvas = ds.Canvas(1000, 400, (left, right), (bottom, top))
+    canvas = ds.Canvas(1000, 300, (left, right), (bottom, top))
     units = np.unique(spikes.unit).tolist()
     counts = []
     for unit in units:

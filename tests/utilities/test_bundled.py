@@ -91,10 +91,10 @@ def test_intervals_are_drawn_as_counted(script: ModuleType) -> None:
     n = len(times)
     ones = np.ones(n, np.int32)
     drawn = script.run(Spikes(np.zeros((n, 8), np.float32), times, ones, ones, 0 * ones, pre_samples=2))
-    counts = drawn.Curve.values()[0].dimension_values("count")
+    counts = drawn.renderers[0].data_source.data["y"]
     assert (counts[1], counts[10]) == (50, 50)
     assert counts.sum() == 100
-    assert "50.00 %" in drawn.Curve.values()[0].label
+    assert "50.00 %" in drawn.legend[0].items[0].label.value
 
 
 @pytest.mark.parametrize("script", ["psth"], indirect=True)
