@@ -42,6 +42,7 @@ def show(workspace: Workspace, concern: Concern) -> None:
     """Go to a concern: its unit alone, or the two that may be one; a suggestion comes with its evidence."""
     _, focus = _open(workspace)
     workspace.seen_concerns = workspace.seen_concerns | {concern.key}
+    workspace.case = None  # an earlier suggestion must not be taken by a key meant for this one
     if focus.channel != concern.channel:
         focus.param.update(channel=concern.channel, unit=None)
     _show_units(workspace, focus, concern.units)
