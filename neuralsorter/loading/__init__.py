@@ -13,12 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from neuralsorter import workers
 from neuralsorter.errors import DataError, LoadError
 from neuralsorter.plugins import Loader, discover, user_folder
 from neuralsorter.spikes import Spikes
 
 from .analyzer import AnalyzerLoader
+from .apart import parsed_apart
 from .axona import AxonaLoader
 from .conform import combine, conform
 from .matlab import MatlabLoader
@@ -65,8 +65,6 @@ _NOT_HERE = {  # formats only their vendor's library reads, and what to do inste
 UNTOLD = "could not be read by"  # all that can be said where a library fails on a damaged file
 
 _OWN = (NevLoader, NpzLoader)  # safe in this process: they read plain numbers and check every size first
-_TIMEOUT_S = 1800.0
-_MEMORY_MB = 16_384
 
 
 def load(*paths: str | Path) -> Spikes:
@@ -186,14 +184,8 @@ def _load_one(path: Path, cancel: Any) -> tuple[Spikes, list[str]]:
     own = next((loader for loader in _OWN if path.suffix.lower() in loader.suffixes), None)
     if own and not _users_loaders():
         return read_with([own], path)
-    read: tuple[Spikes, list[str]] = workers.call(
-        "neuralsorter.loading:parse",
-        str(path),
-        timeout_s=_TIMEOUT_S,
-        memory_mb=_MEMORY_MB,
-        cancel=cancel,
-        readable=[path, *companions(path), user_folder()],
-    )
+    beside = companions(path)
+    read: tuple[Spikes, list[str]] = parsed_apart("neuralsorter.loading:parse", path, beside=beside, cancel=cancel)
     return read
 
 

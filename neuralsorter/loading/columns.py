@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neuralsorter import workers
 from neuralsorter.errors import DataError, LoadError
 from neuralsorter.spike_dict import from_columns
 from neuralsorter.spikes import DEFAULT_RATE_HZ, Spikes
 
+from .apart import parsed_apart
 from .codes import from_vendor
 
 FIELDS = ("Waveforms", "ChannelID", "UnitID", "TimeStamps", "ExperimentID")
@@ -159,7 +159,7 @@ def _apart(function: str, path: str | Path, *more: Any) -> Any:
     if place.suffix.lower() not in SUFFIXES:
         raise LoadError(place, "is no table", f"Columns can be assigned in {', '.join(SUFFIXES)}")
     target = f"neuralsorter.loading.columns:{function}"
-    return workers.call(target, str(place), *more, timeout_s=1800.0, memory_mb=16_384, readable=[place])
+    return parsed_apart(target, place, *more)
 
 
 def _columns(path: Path) -> dict[str, NDArray[Any]]:

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from neuralsorter import workers
-from neuralsorter.plugins import user_folder
 from neuralsorter.spikes import NOISE, Spikes
 
+from .apart import parsed_apart
 from .codes import UNSORTED
 from .conform import experiments
 
@@ -29,14 +28,8 @@ def holds(path: str | Path, *, cancel: Any = None) -> dict[str, str]:
 
     place = Path(path).absolute()
     require_readable(place)
-    told: dict[str, str] = workers.call(
-        "neuralsorter.loading.holding:told",
-        str(place),
-        timeout_s=1800.0,
-        memory_mb=16_384,
-        cancel=cancel,
-        readable=[place, *companions(place), user_folder()],
-    )
+    beside = companions(place)
+    told: dict[str, str] = parsed_apart("neuralsorter.loading.holding:told", place, beside=beside, cancel=cancel)
     return told
 
 

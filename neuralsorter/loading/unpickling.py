@@ -73,6 +73,8 @@ def _thinned(file: BinaryIO, rows: str) -> Any:
     thin = _Thin(file)
     unpickler = _RowUnpickler(io.BufferedReader(thin, _PIECE), encoding="latin1")
     value = unpickler.load()
+    if isinstance(value, np.ndarray) and value.size == 1:  # numpy.save makes an array of the dictionary
+        value = value.item()
     listed = value.get(rows) if isinstance(value, dict) else None
     if not isinstance(listed, list) or unpickler.form is None:
         return None

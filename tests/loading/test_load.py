@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,3 +122,22 @@ def test_reading_in_a_worker_can_be_stopped(tmp_path: Path) -> None:
     ns.save(bumps(20_000, 20, 60, 1), tmp_path / "a.pkl")
     with pytest.raises(Cancelled):
         load_with_notes(tmp_path / "a.pkl", cancel=stop)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [("os.abort()", "died with SIGABRT"), ("time.sleep(60)", "did not finish in 6 s and was ended")],
+)
+def test_a_file_that_ends_or_stalls_its_process_is_named(
+    plugin_folder: Callable[[Mapping[str, str]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: str,
+    told: str,
+) -> None:
+    loader = "import os, time\nimport neuralsorter as ns\n\n\nclass Odd(ns.Loader):\n    suffixes = ('.odd',)\n\n"
+    plugin_folder({"loaders/odd.py": f"{loader}    def load(self, path):\n        {harm}\n"})
+    monkeypatch.setattr("neuralsorter.loading.apart._LEAST_S", 6.0)
+    (tmp_path / "a.odd").write_bytes(b"")
+    with pytest.raises(LoadError, match=rf"a\.odd: is damaged.* {told}[^\n]*\. Copy or export it again\.$"):
+        ns.load(tmp_path / "a.odd")
