@@ -32,7 +32,7 @@ class Cleaning(pn.viewable.Viewer):
         )  # fmt: skip
         self.tabs = pmui.Tabs(
             ("Threshold", self.threshold), ("Rules", self.rules), ("Noise", self.noise), ("Network", self.networks),
-            width=WIDTH, margin=0,
+            width=WIDTH, margin=0, sx={"& .MuiTab-root": {"minWidth": "48px", "padding": "12px 10px"}},  # all four fit
         )  # fmt: skip
         self._pane = pmui.Column(self.scope, self.tabs, width=WIDTH, margin=0)
         self.tabs.param.watch(lambda *_: self.refresh(), "active")

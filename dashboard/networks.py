@@ -29,6 +29,8 @@ SCORES = (
     ("calibration error", "calibration_error"),
 )
 NETWORKS = (".keras", ".h5", ".hdf5")
+FIRST = ":0"  # after the name of a network of the 2020 program whose first output means spike
+ORDERS = {"noise, spike": "", "spike, noise": FIRST}
 
 
 class Networks(pn.viewable.Viewer):
@@ -40,11 +42,17 @@ class Networks(pn.viewable.Viewer):
         self.active = False
         self._looking = Jobs()
         self._looked = False
+        self._showing = False
         self._result: TrainingResult | None = None
         self._place: tempfile.TemporaryDirectory[str] | None = None
         self.choice = pmui.Select(
             label="Cleaner", options=[], size="small", sizing_mode="stretch_width", margin=(14, 10, 4, 10)
         )
+        self.order = pmui.Select(
+            label="Its outputs, if it has two", options=ORDERS, size="small", visible=False,
+            sizing_mode="stretch_width",
+            description="Networks of the 2020 program give two numbers: say which comes first", margin=(10, 10, 4, 10),
+        )  # fmt: skip
         self.broken = pmui.Typography(object="", variant="body2", sx={"color": "#d05807"}, visible=False)
         self.labels = pmui.Typography(object="", variant="body2")
         self.learn = pmui.Button(label="Learn from my curation", color="primary", size="small",
@@ -59,8 +67,9 @@ class Networks(pn.viewable.Viewer):
         self._learned = pmui.Column(
             self.scores, self.adopt, pmui.Row(self.title, self.save), self.curves, margin=0, visible=False
         )
-        self._pane = pmui.Column(self.choice, self.broken, self.labels, self.learn, self._learned, margin=0)
-        self.choice.param.watch(self._chosen, "value")
+        self._pane = pmui.Column(self.choice, self.order, self.broken, self.labels, self.learn, self._learned, margin=0)
+        for part in (self.choice, self.order):
+            part.param.watch(lambda *_: self._chosen(), "value")
         workspace.param.watch(lambda *_: self._opened(), "project")
         workspace.param.watch(lambda *_: self._count(), "edits")
 
@@ -92,15 +101,24 @@ class Networks(pn.viewable.Viewer):
         self.broken.param.update(object="\n\n".join(wrong), visible=bool(wrong))
 
     def _select(self, name: str) -> None:
-        if name not in self.choice.options:
-            self.choice.options = [*self.choice.options, name]
-        self.choice.value = name
+        """Show which cleaner judges."""
+        base = name.removesuffix(FIRST)
+        if base not in self.choice.options:
+            self.choice.options = [*self.choice.options, base]
+        self._showing = True
+        self.order.value = name.removeprefix(base)
+        self.choice.value = base
+        self._showing = False
+        self.order.visible = base.endswith(NETWORKS)
 
-    def _chosen(self, event: Any) -> None:
+    def _chosen(self) -> None:
         """Let another cleaner judge; what the one before said is forgotten."""
-        if event.new and event.new != chosen_cleaner(self.workspace):
-            self.workspace.param.update(cleaner=event.new, probability=None)
-            self.workspace.say(f"Cleaner {event.new}: press Clean to let it judge.")
+        base = str(self.choice.value or "")
+        self.order.visible = base.endswith(NETWORKS)
+        name = base + str(self.order.value) if self.order.visible else base
+        if name and not self._showing and name != chosen_cleaner(self.workspace):
+            self.workspace.param.update(cleaner=name, probability=None)
+            self.workspace.say(f"Cleaner {name}: press Clean to let it judge.")
 
     def _count(self) -> None:
         project = self.workspace.project

@@ -1,7 +1,8 @@
 """Train the shipped network anew: `python models/_train_spike_cnn.py [EVENTS.npz]`.
 
-Simulated recordings of `simulate.TRAINING_SEEDS` and, when named, real events labelled per cluster (arrays
-`waveforms`, `fs`, `is_neuron`, `cluster_label`; sample 1 ms is the trough) teach it; `VALIDATION_SEEDS` calibrate it.
+Simulated recordings of `simulate.TRAINING_SEEDS`, odd ones varied and usual ones as they are, and, when named, real
+events labelled per cluster (arrays `waveforms`, `fs`, `is_neuron`, `cluster_label`; sample 1 ms is the trough) teach
+it; `VALIDATION_SEEDS` calibrate it.
 `--cross-validate EVENTS.npz` leaves each cluster of the real events out once instead, and writes nothing.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,9 @@ from neuralsorter.examples import Examples, as_they_are, join, varied
 from neuralsorter.simulate import TRAINING_SEEDS, VALIDATION_SEEDS, Simulation, simulate
 
 HERE = Path(__file__).resolve().parent
-COPIES = 1
+ALSO_VARIED = 0.4  # of the usual channels
 REAL_COPIES = 20
-EPOCHS = 14
+EPOCHS = 16
 RATES = (15_000.0, 16_667.0, 20_000.0, 20_000.0, 24_000.0, 25_000.0, 30_000.0, 30_000.0, 40_000.0)
 
 
@@ -49,31 +51,61 @@ def recording(seed: int) -> Simulation:
     )
 
 
+def usual(seed: int) -> Simulation:
+    """Simulate a recording as the program's own defaults make it."""
+    rate_hz = float(np.exp(np.random.default_rng([seed, 77]).uniform(np.log(0.7), np.log(3))))
+    return simulate(6, 40.0, seed, artefact_rate_hz=rate_hz)
+
+
 def usable(made: Simulation) -> NDArray[np.bool_]:
     """Leave out what has no right answer: noise on top of a spike, and distant cells lost in the noise."""
     clear = (made.kind == "unit") | (made.amplitude_sigma > 3.2)
     return np.where(made.truth_unit == 0, ~made.overlap, clear)
 
 
-def simulated(seeds: tuple[int, ...], copies: int) -> Examples:
-    """Return examples of all channels, `copies` times varied, or as they are when 0."""
+def simulated(seeds: tuple[int, ...]) -> Examples:
+    """Return examples of recordings of many kinds, each channel varied as set-ups vary."""
     parts = []
     for seed in seeds:
-        made = recording(seed) if copies else simulate(4, 40.0, seed, artefact_rate_hz=1.0)
-        rows_of = [np.flatnonzero(usable(made) & (made.spikes.channel == c)) for c in made.shapes_uv]
-        rng = np.random.default_rng([seed, 5])
-        if copies:
-            parts.append(_pooled(made, rows_of, seed, rng))
+        made, rng = recording(seed), np.random.default_rng([seed, 5])
+        rows_of = _rows_of_each(made)
+        parts.append(_pooled(made, rows_of, seed, rng))
+        rate, pre = made.spikes.sampling_rate, made.spikes.pre_samples
         for channel, rows in enumerate(rows_of):
             waveforms, label, group = made.spikes.take(rows).waveforms, made.is_spike[rows], seed * 100 + channel
-            rate, pre = made.spikes.sampling_rate, made.spikes.pre_samples
-            parts += [varied(waveforms, rate, pre, label, group, rng=rng) for _ in range(copies)]
-            if (
-                copies and label.any() and rng.random() < 0.12
-            ):  # a channel where everything is a spike, as after a good threshold
+            parts.append(varied(waveforms, rate, pre, label, group, rng=rng))
+            if label.any() and rng.random() < 0.12:  # everything is a spike, as after a good threshold
                 parts.append(varied(waveforms[label], rate, pre, label[label], group, rng=rng))
-            parts += [] if copies else [as_they_are(waveforms, rate, pre, label, group)]
     return join(parts)
+
+
+def unvaried(seeds: tuple[int, ...], make: Callable[[int], Simulation], also_varied: float = 0.0) -> Examples:
+    """Return examples of all channels as they are, and a share of the channels varied as well."""
+    parts = []
+    for seed in seeds:
+        made, rng = make(seed), np.random.default_rng([seed, 6])
+        rate, pre = made.spikes.sampling_rate, made.spikes.pre_samples
+        for channel, rows in enumerate(_rows_of_each(made)):
+            waveforms, label, group = made.spikes.take(rows).waveforms, made.is_spike[rows], seed * 100 + channel
+            parts.append(as_they_are(waveforms, rate, pre, label, group))
+            if rng.random() < also_varied:
+                parts.append(varied(waveforms, rate, pre, label, group, rng=rng))
+    return join(parts)
+
+
+def taught(seeds: tuple[int, ...]) -> Examples:
+    """Return what simulated recordings teach."""
+    return join([simulated(seeds), unvaried(seeds, usual, ALSO_VARIED)])
+
+
+def validation() -> Examples:
+    """Return the examples that calibrate."""
+    return unvaried(VALIDATION_SEEDS, lambda seed: simulate(4, 40.0, seed, artefact_rate_hz=1.0))
+
+
+def _rows_of_each(made: Simulation) -> list[NDArray[np.int64]]:
+    """Return the usable events of each channel."""
+    return [np.flatnonzero(usable(made) & (made.spikes.channel == c)) for c in made.shapes_uv]
 
 
 def _pooled(made: Simulation, rows_of: list[NDArray[np.int64]], seed: int, rng: np.random.Generator) -> Examples:
@@ -103,7 +135,7 @@ def train(examples: Examples, held_out: Examples) -> Any:
         examples,
         epochs=EPOCHS,
         rate=3e-3,
-        batch_size=512,
+        batch_size=1024,
         seed=0,
         held_out=held_out,
         progress=lambda share, text: _tell(f"{share:4.0%} {text}"),
@@ -125,9 +157,9 @@ def cross_validate(path: str) -> None:
     """
     from neuralsorter.training import scores
 
-    base = simulated(TRAINING_SEEDS[::2], 1)
-    validation = simulated(VALIDATION_SEEDS, 0)
-    first = train(base, validation)[0].get_weights()
+    base = taught(TRAINING_SEEDS[::2])
+    held_out = validation()
+    first = train(base, held_out)[0].get_weights()
     rehearsed = base.take(np.random.default_rng(0).permutation(len(base))[:60_000])
     file = np.load(path)
     rate = float(file["fs"])
@@ -136,9 +168,9 @@ def cross_validate(path: str) -> None:
     for cluster in np.unique(file["cluster_label"]):
         model = fitting.build(HERE / "spike_cnn.py")
         model.set_weights(first)
-        taught = join([rehearsed, real(path, leave_out=int(cluster))])
-        fitting.fit(model, taught, epochs=4, rate=1e-3, batch_size=512, seed=0)
-        fitting.calibrate(model, fitting.log_odds(model, validation), validation.label)
+        others = join([rehearsed, real(path, leave_out=int(cluster))])
+        fitting.fit(model, others, epochs=4, rate=1e-3, batch_size=512, seed=0)
+        fitting.calibrate(model, fitting.log_odds(model, held_out), held_out.label)
         rows = np.flatnonzero(file["cluster_label"] == cluster)
         odds[rows] = fitting.log_odds(model, whole.take(rows))
         right = np.mean((odds[rows] >= 0) == whole.label[rows])
@@ -151,11 +183,11 @@ def main() -> None:
     if sys.argv[1:2] == ["--cross-validate"]:
         cross_validate(sys.argv[2])
         return
-    examples = simulated(TRAINING_SEEDS, COPIES)
+    examples = taught(TRAINING_SEEDS)
     if len(sys.argv) > 1:
         examples = join([examples, real(sys.argv[1])])
     _tell(f"{len(examples):,} examples, {examples.label.mean():.1%} spikes")
-    model, curves, scale, offset = train(examples, simulated(VALIDATION_SEEDS, 0))
+    model, curves, scale, offset = train(examples, validation())
     data = fitting.to_network(model, name="spike_cnn", temperature=1 / scale, offset=offset).to_bytes()
     (HERE / "spike_cnn.weights.npz").write_bytes(data)
     told = {"weights": "spike_cnn.weights.npz", "sha256": hashlib.sha256(data).hexdigest(), "curves": curves}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -28,6 +29,7 @@ from .waveforms import to_common
 
 SHIPPED = "spike_cnn"
 _NETWORK_SUFFIXES = (".keras", ".h5", ".hdf5")
+_NETWORK_NAME = re.compile(rf"(.+(?:{'|'.join(map(re.escape, _NETWORK_SUFFIXES))}))(?::([01]))?")
 _READ_TIMEOUT_S = 120.0
 _READ_MEMORY_MB = 2048.0
 
@@ -76,7 +78,8 @@ def spike_probability(
     spikes : Spikes
         Events; each channel of each experiment is judged in its own noise.
     cleaner : str or Cleaner, optional
-        Name of a cleaner or of a network in models/, or a cleaner; the setting `cleaner` by default.
+        Name of a cleaner or of a network in models/, or a cleaner; the setting `cleaner` by default. "old.h5:0" is a
+        network of the 2020 program whose first output means spike, not its second.
     progress : callable, optional
         Called with the number of channels done and of all.
     cancel : threading.Event, optional
@@ -156,10 +159,7 @@ def _judged(
     """Return the probabilities of one channel's events, whatever the cleaner does."""
     if cancel is not None and cancel.is_set():
         raise Cancelled("Stopped; nothing was changed.")
-    raw = spikes.raw[rows]
-    if raw.ndim == 3:
-        raw = _largest_channel(raw)
-    waveforms = np.multiply(raw, np.float32(spikes.uv_per_bit), dtype=np.float32)
+    waveforms = single_wire(spikes, rows)
     name = type(judge).__name__
     try:
         p = np.asarray(judge.spike_probability(waveforms, spikes.sampling_rate, spikes.pre_samples), np.float32)
@@ -179,8 +179,9 @@ def _cleaner(cleaner: str | plugins.Cleaner | None) -> plugins.Cleaner:
         from .settings import settings
 
         cleaner = settings().cleaner
-    if cleaner.endswith(_NETWORK_SUFFIXES):
-        return CnnCleaner(network=cleaner)
+    network = _NETWORK_NAME.fullmatch(cleaner)
+    if network:
+        return CnnCleaner(network=network[1], spike_output=int(network[2] or 1))
     return plugins.get("cleaners", cleaner)()
 
 
@@ -191,6 +192,13 @@ def _groups(spikes: Spikes) -> list[NDArray[np.int64]]:
     key = spikes.experiment.astype(np.int64) << 32 | (spikes.channel.astype(np.int64) & 0xFFFFFFFF)
     order = np.argsort(key, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+
+
+def single_wire(spikes: Spikes, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return what a cleaner sees of some events, (n_spikes, n_samples) in µV: of several channels the largest."""
+    raw = spikes.raw[rows]
+    chosen = _largest_channel(raw) if raw.ndim == 3 else raw
+    return np.multiply(chosen, np.float32(spikes.uv_per_bit), dtype=np.float32)
 
 
 def _largest_channel(raw: NDArray[Any]) -> NDArray[Any]:

@@ -79,8 +79,10 @@ class Compiled:
     def _rest(self, hidden: NDArray[np.float32]) -> NDArray[np.float32]:
         for kernel, bias, name in self._dense:
             hidden = hidden @ kernel
-            hidden += bias
-            hidden = np.maximum(hidden, 0, out=hidden) if name == "relu" else activation(name)(hidden)
+            if name == "relu":
+                _rectify(hidden, bias)
+            else:
+                hidden = activation(name)(hidden + bias)
         return hidden[:, 0]
 
 
@@ -95,6 +97,13 @@ def _unrolled(kernel: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
     for place in range(n_places):
         matrix[place * stride : place * stride + width, :, place] = kernel
     return matrix.reshape(60, n_channels, n_places * n_filters)
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def _rectify(hidden: Any, bias: Any) -> None:  # pragma: no cover - compiled
+    for row in range(hidden.shape[0]):
+        for i in range(hidden.shape[1]):
+            hidden[row, i] = max(hidden[row, i] + bias[i], np.float32(0.0))
 
 
 @njit(nogil=True, fastmath=True, cache=True)

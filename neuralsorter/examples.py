@@ -19,7 +19,7 @@ class Examples:
 
     Attributes
     ----------
-    values : ndarray, (n, 144), float32
+    values : ndarray, (n, 120 + n_facts), float32
         60 values of the event, 60 of what is typical, and its facts, side by side.
     mask : ndarray, (n, 60), float32
         1 where the source has samples.

@@ -175,8 +175,8 @@ def _checked(name: str, value: Any, path: Path) -> Any:
         raise SettingsError(f"{place} must be a whole number of 1 or more. Got {value!r}.")
     if not isinstance(value, str) or not value:
         raise SettingsError(f"{place} must be text. Got {value!r}.")
-    if name == "cleaner" and (path.parent / value).is_file():
-        return str((path.parent / value).resolve())  # a network beside the settings moves with them
+    if name == "cleaner" and (path.parent / value.removesuffix(":0")).is_file():
+        return str(path.parent.resolve() / value)  # a network beside the settings moves with them
     return Path(value).expanduser() if name in ("plugins_folder", "projects_folder") else value
 
 

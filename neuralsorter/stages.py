@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import param
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
 from . import screening
 from .errors import DataError
@@ -171,7 +172,8 @@ class DistanceOutliers(Stage):
             progress(done / len(channels), f"channel {channel}")
             # A unit is judged by all of its events, wherever it was recorded and whatever part was asked about.
             own = np.flatnonzero((spikes.channel == channel) & (spikes.unit > 0))
-            far = screening.outliers(_in_uv(spikes, own).reshape(len(own), -1), spikes.unit[own], float(self.tail))
+            with threadpool_limits(1, user_api="blas"):  # threads for so small a matrix wait for one another
+                far = screening.outliers(_in_uv(spikes, own).reshape(len(own), -1), spikes.unit[own], float(self.tail))
             found.append(own[far])
         return Found(np.intersect1d(np.concatenate(found), rows))
 

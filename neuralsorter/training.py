@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import plugins
+from .cleaning import single_wire
 from .errors import DataError, SaveError
 from .examples import Examples, as_they_are, join, varied
 from .spikes import NOISE, Spikes
@@ -274,7 +275,7 @@ def _split(
             rows = np.flatnonzero(mine & (test == part))
             if not len(rows):
                 continue
-            waveforms, rate, pre = spikes.take(rows).waveforms, spikes.sampling_rate, spikes.pre_samples
+            waveforms, rate, pre = single_wire(spikes, rows), spikes.sampling_rate, spikes.pre_samples
             own = as_they_are(waveforms, rate, pre, label[rows], int(group[rows[0]]))
             if part:
                 tested.append(own)
@@ -294,7 +295,7 @@ def _held_out_groups(
     for name in names.tolist():
         trial = np.isin(group, [*held, name])
         sides = (label[trial], label[~trial])
-        if len(sides[1]) and np.mean(trial) <= 0.4 and len(np.unique(sides[1])) == 2:
+        if len(sides[1]) and np.mean(trial) <= 0.5 and len(np.unique(sides[1])) == 2:
             held.append(name)
         chosen = np.isin(group, held)
         if np.mean(chosen) >= _HELD_OUT_SHARE and len(np.unique(label[chosen])) == 2:

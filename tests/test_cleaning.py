@@ -177,6 +177,11 @@ def test_a_network_of_the_2020_program_keeps_working(
     first = spike_probability(made.spikes, CnnCleaner(network=str(path), spike_output=1))
     second = spike_probability(made.spikes, CnnCleaner(network=str(path), spike_output=0))
     assert np.allclose(first + second, 1, atol=1e-5)
+    np.testing.assert_array_equal(first, spike_probability(made.spikes, str(path)))
+    np.testing.assert_array_equal(
+        second, spike_probability(made.spikes, f"{path}:0")
+    )  # the order is stated by the name
+    assert cleaning.provenance(f"{path}:0")["spike_output"] == 0
     assert np.ptp(first) > 0.5
 
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from neuralsorter.context import typical
 from neuralsorter.facts import N_FACTS, colour, facts
+from neuralsorter.overlaps import overlap_facts, second_shapes
 from neuralsorter.waveforms import Common, quiet, seen, to_common
 
-FROM_NOISE, FROM_ANY_GROUP = 10, 13
+FROM_NOISE, FROM_ANY_GROUP, SECOND, LEFT_BY_TWO = 10, 13, 24, 25
 
 
 def _noise(n: int, pole: float, seed: int = 0) -> np.ndarray:
@@ -53,7 +54,7 @@ def test_an_event_unlike_all_others_is_far_from_what_is_typical() -> None:
     found = _known(waves)
     assert found.shape == (400, N_FACTS)
     assert np.isfinite(found).all()
-    assert found[7, FROM_ANY_GROUP] > 2 * np.median(found[:, FROM_ANY_GROUP])
+    assert found[7, FROM_ANY_GROUP] > np.median(found[:, FROM_ANY_GROUP]) + 1  # SDs of training recordings
 
 
 def test_a_crossing_of_noise_looks_like_the_noise_and_a_spike_does_not() -> None:
@@ -61,6 +62,40 @@ def test_a_crossing_of_noise_looks_like_the_noise_and_a_spike_does_not() -> None
     crossings = noise[noise[:, 20] < -2.5][:300]
     known = _known(np.concatenate([crossings, _spikes(300, 9.0)]))
     assert np.median(known[:300, FROM_NOISE]) < np.median(known[300:, FROM_NOISE])
+
+
+def _one_shape(place: int, size: float) -> np.ndarray:
+    shape = np.zeros(60, np.float32)
+    shape[place - 2 : place + 6] = [-0.3, -0.8, -1.0, -0.7, -0.2, 0.2, 0.35, 0.3]
+    return size * shape
+
+
+def test_two_spikes_in_one_event_are_explained_by_two_shapes_and_a_disturbance_is_not() -> None:
+    waves = _spikes(400, 12.0)
+    for row, place in enumerate((8, 30, 33, 37)):
+        waves[row] += _one_shape(place, 9.0)
+    for row, period in enumerate((1.9, 2.3, 2.9, 3.7), 4):  # samples per radian
+        waves[row] += 6 * np.sign(np.sin(np.arange(60) / period)).astype(np.float32)
+    found = _known(waves)
+    left, second, left_by_two = (found[:, place] for place in (FROM_ANY_GROUP, SECOND, LEFT_BY_TWO))
+    assert (left[:8] > np.quantile(left[8:], 0.99)).all()  # one shape explains none of them
+    assert np.mean(second[8:] == second[8:].min()) > 0.9  # where one is enough no second is looked for
+    assert left_by_two[:4].max() < left_by_two[4:8].min()
+
+
+def test_the_second_shape_is_found_at_any_shift_and_either_sign() -> None:
+    mean = _one_shape(20, 10.0)[None]
+    shapes = second_shapes(mean, np.array([50]), np.eye(60, dtype=np.float32))
+    left = np.stack([_one_shape(place, size) for place, size in ((12, 9.0), (31, -11.0), (44, 10.0))])
+    found = overlap_facts(mean + left, left, shapes, np.ascontiguousarray(mean.T), (0.7, 1.25))
+    assert np.expm1(found[:, 1]).max() < 0.01  # noise variances per sample that are left
+
+
+def test_shapes_that_are_much_alike_count_once() -> None:
+    means = np.stack([_one_shape(20, 10.0), _one_shape(20, 11.0), np.roll(_one_shape(20, 10.0), 9)])
+    eye = np.eye(60, dtype=np.float32)
+    both = second_shapes(means, np.array([50, 40, 30]), eye)
+    assert both.shape == second_shapes(means[::2], np.array([50, 30]), eye).shape
 
 
 def test_gain_changes_no_fact_and_no_event_has_none() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from scipy.special import logit
 
 from neuralsorter.cleaning import spike_probability
+from neuralsorter.cli import main
 from neuralsorter.errors import DataError, SaveError
 from neuralsorter.examples import as_they_are, varied
+from neuralsorter.facts import N_FACTS
 from neuralsorter.simulate import Simulation, simulate
 from neuralsorter.spikes import Spikes
 from neuralsorter.training import TrainingResult, draw_curves, labelled, scores, train_cleaner
@@ -71,6 +74,29 @@ def test_too_little_or_one_sided_curation_is_refused_with_what_is_missing(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_the_command_line_holds_out_whole_experiments_also_of_tetrodes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (0, 1):
+        made = simulate(1, 15.0, seed=5 + number, artefact_rate_hz=4.0)
+        curated = _curated(made)
+        wires = np.stack([curated.raw * np.float32(gain) for gain in (0.3, 1.0)], axis=1)
+        np.savez(
+            tmp_path / f"{number}.npz", ExperimentID=np.zeros(len(curated)), ChannelID=curated.channel,
+            UnitID=curated.unit, TimeStamps=curated.times_s, Waveforms=wires,
+        )  # fmt: skip
+    files = [str(tmp_path / f"{number}.npz") for number in (0, 1)]
+    told = ["--split", "experiment", "--epochs", "1", "--json"]
+    assert main(["train-cleaner", *files, "-o", str(tmp_path / "ours.keras"), *told]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["split"] == "1 of 2 experiments are held out whole."
+    assert [set(row) & {"experiment", "channel"} for row in result["by_group"]] == [{"experiment"}]
+    assert result["scores"]["auc"] > 0.9
+    assert Path(result["picture"]).is_file()
+    assert main(["clean", files[0], "-o", str(tmp_path / "a.npz"), "--cleaner", result["path"]]) == 0
+
+
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SaveError, match=r"ends in \.keras"):
         train_cleaner(simulate(1, 5.0).spikes, tmp_path / "a.txt")
@@ -97,7 +123,7 @@ def test_varied_examples_differ_and_keep_their_labels() -> None:
     rng = np.random.default_rng(0)
     one, other = (varied(made.spikes.waveforms, 20_000, 20, made.is_spike, 3, rng=rng) for _ in range(2))
     plain = as_they_are(made.spikes.waveforms, 20_000, 20, made.is_spike, 3)
-    assert plain.values.shape == (len(made), 144)
+    assert plain.values.shape == (len(made), 120 + N_FACTS)
     assert np.array_equal(plain.label, made.is_spike)
     assert len(one) != len(other) or not np.allclose(one.values, other.values)
     assert set(one.label.tolist()) <= {0.0, 1.0}

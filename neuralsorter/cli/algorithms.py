@@ -34,7 +34,9 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     inputs.add_argument("-o", "--output", required=True, metavar="OUT", help="its suffix names the format")
     add_work(inputs)
     cleaning = argparse.ArgumentParser(add_help=False)
-    cleaning.add_argument("--cleaner", metavar="NAME", help="default: the setting `cleaner`")
+    cleaning.add_argument(
+        "--cleaner", metavar="NAME", help="default: the setting `cleaner`; old.h5:0 where output 0 means spike"
+    )
     cleaning.add_argument("--threshold", type=probability, metavar="P", help="events below are noise; default 0.5")
     cleaning.add_argument("--scores", metavar="S.npy", help="write P(spike) of each input row here")
     sorting = argparse.ArgumentParser(add_help=False)

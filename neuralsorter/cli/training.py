@@ -21,6 +21,10 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("curated", nargs="+", metavar="CURATED", help="files or projects")
     parser.add_argument("-o", "--output", required=True, metavar="NAME.keras")
     parser.add_argument("--network", metavar="NAME", help="default: the setting `network`; a file in models/")
+    parser.add_argument(
+        "--split", choices=("channel", "experiment"), default="channel",
+        help="a quarter of these is held out whole and only says how good the result is (default: channel)",
+    )  # fmt: skip
     parser.add_argument("--epochs", type=whole_number_from(1), default=20, metavar="N", help="passes over the events")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the split and the order")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
@@ -36,6 +40,7 @@ def _train(options: argparse.Namespace) -> None:
             spikes,
             options.output,
             network=options.network,
+            split_by=options.split,
             epochs=options.epochs,
             seed=options.seed,
             progress=update,

@@ -77,6 +77,24 @@ def test_broken_cleaners_and_networks_are_listed_with_their_error_beside_the_cho
     assert app.workspace.probability is None
 
 
+def test_the_order_of_an_old_networks_outputs_is_stated_beside_the_choice(app: Any) -> None:
+    part = app.cleaning.networks
+    _until(lambda: "cnn" in part.choice.options)
+    part.choice.options = [*part.choice.options, "old.h5"]
+    assert not part.order.visible
+    part.choice.value = "old.h5"
+    assert part.order.visible
+    assert app.workspace.cleaner == "old.h5"
+    part.order.value = ":0"
+    assert app.workspace.cleaner == "old.h5:0"
+    app.workspace.cleaner = ""  # as in another project
+    part.refresh()
+    assert (part.choice.value, app.workspace.cleaner) == ("cnn", "")
+    app.workspace.cleaner = "old.h5:0"
+    part.refresh()
+    assert (part.choice.value, part.order.value, app.workspace.cleaner) == ("old.h5", ":0", "old.h5:0")
+
+
 def test_one_sided_labels_are_refused_in_a_sentence(app: Any) -> None:
     app.cleaning.networks.learn.clicks += 1
     assert "Training needs at least" in app.workspace.says
