@@ -13,6 +13,7 @@ import param
 
 from neuralsorter import saving
 from neuralsorter.errors import FileError, SaveError
+from neuralsorter.loading.remarks import collected
 from neuralsorter.project import Project
 from neuralsorter.storage.folder import SUFFIX as PROJECT
 
@@ -182,12 +183,23 @@ class Files(pn.viewable.Viewer):
         except FileError as error:
             workspace.complain(str(error))
             return
+
+        def work(report: Any, cancel: Any) -> tuple[Project, list[str]]:
+            with collected() as remarks:
+                return workspace.open_files(paths, report, cancel, projects=projects), remarks
+
         workspace.jobs.start(
             "Opening",
-            lambda report, cancel: workspace.open_files(paths, report, cancel, projects=projects),
-            workspace.show,
+            work,
+            lambda found: self._show(*found),
             lambda sentence: self._not_opened(paths, sentence),
         )
+
+    def _show(self, project: Project, remarks: Sequence[str]) -> None:
+        """Show a project, and say what its readers had to assume."""
+        self.workspace.show(project)
+        if remarks:
+            self.workspace.say(" ".join([self.workspace.says, *remarks]), trouble=self.workspace.trouble)
 
     def _not_opened(self, paths: Sequence[Path], sentence: str) -> None:
         """Say why; where only names of columns are unknown, ask which is which."""

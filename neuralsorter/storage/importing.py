@@ -23,12 +23,15 @@ def recordings(
 ) -> Iterator[Spikes]:
     """Read files one by one, brought to the rate and window of `like`, else of the first."""
     from neuralsorter.loading import conform, load_with_notes
+    from neuralsorter.loading.remarks import remark
 
     form = None if like is None else (like.sampling_rate, like.pre_samples, like.raw.shape[1:])
     for number, file in enumerate(files):
         if progress is not None:
             progress(number / len(files), f"reading {Path(file).name}")
-        spikes, _ = load_with_notes(file, cancel=cancel)
+        spikes, notes = load_with_notes(file, cancel=cancel)
+        for note in notes:
+            remark(note)
         told = Path(file).absolute()  # what the file is called from any folder: export must know it again
         form = form or (spikes.sampling_rate, spikes.pre_samples, spikes.raw.shape[1:])
         if spikes.raw.shape[1:-1] != form[2][:-1]:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.io import savemat
 
 import neuralsorter as ns
 from dashboard.opening import open_project
 from neuralsorter.errors import Cancelled
+from neuralsorter.loading.remarks import collected
 
 Opening = Callable[..., ns.Project]
 
@@ -85,3 +88,10 @@ def test_the_reading_of_a_file_can_be_given_up(opened: Opening, tmp_path: Path, 
         with ns.Project.open(tmp_path / "a.nsort") as project:
             assert project.experiments == ["a.npz"]
             assert not project.read_only
+
+
+def test_what_a_reader_assumed_is_told_when_a_project_is_made(opened: Opening, tmp_path: Path) -> None:
+    savemat(tmp_path / "a_spikes.mat", {"spikes": np.random.default_rng(0).normal(0, 50, (6, 64))})
+    with collected() as remarks:
+        opened([tmp_path / "a_spikes.mat"]).close()
+    assert "states no sampling rate: 24000 Hz is assumed" in " ".join(remarks)
