@@ -10,16 +10,21 @@ import pandas as pd
 from bokeh.models.widgets.tables import HTMLTemplateFormatter
 
 from neuralsorter.metrics import METRICS, Metric, flags
+from neuralsorter.palette import unit_colour
 
 KEYS = ("unit", "label", "flags")
 TIP = "_tip"
 RED = "#d05807"
 NAMES = [metric.name for metric in METRICS]
-HIDDEN = [name + TIP for name in ("flags", *NAMES)]
+COLOUR = "colour"
+HIDDEN = [COLOUR, *(name + TIP for name in ("flags", *NAMES))]
 _TEMPLATE = (
     '<span title="<%= {tip} %>" style="display:block;<%= {tip}.indexOf(\'Red flag\') >= 0 ? '
     "'color:" + RED + ";font-weight:600' : '' %>\"><%= value === null ? '' : value %></span>"
 )
+
+
+_UNIT = '<b style="color:<%= colour %>"><%= value %></b>'
 
 
 def empty() -> pd.DataFrame:
@@ -27,15 +32,16 @@ def empty() -> pd.DataFrame:
     return pd.DataFrame(columns=[*KEYS, *NAMES, *HIDDEN])
 
 
-def shown(values: pd.DataFrame, labels: Mapping[int, str]) -> pd.DataFrame:
+def shown(values: pd.DataFrame, labels: Mapping[int, str], *, dark: bool = False) -> pd.DataFrame:
     """Return what the widget gets: a row per unit; each cell has its explanation in a hidden column."""
-    rows = [_row(row.to_dict(), labels.get(int(row["unit"]), "")) for _, row in values.iterrows()]
+    rows = [_row(row.to_dict(), labels.get(int(row["unit"]), ""), dark=dark) for _, row in values.iterrows()]
     return pd.DataFrame(rows, columns=[*KEYS, *NAMES, *HIDDEN]) if rows else empty()
 
 
 def formatters() -> dict[str, Any]:
     """Return a formatter per column that shows the explanation where the pointer is."""
-    return {name: HTMLTemplateFormatter(template=_TEMPLATE.replace("{tip}", name + TIP)) for name in ("flags", *NAMES)}
+    told = {name: HTMLTemplateFormatter(template=_TEMPLATE.replace("{tip}", name + TIP)) for name in ("flags", *NAMES)}
+    return {"unit": HTMLTemplateFormatter(template=_UNIT)} | told
 
 
 def filters() -> dict[str, dict[str, Any]]:
@@ -57,12 +63,14 @@ def explained(metric: Metric, row: Mapping[Any, Any]) -> str:
     return " ".join(parts)
 
 
-def _row(row: Mapping[Any, Any], label: str) -> dict[str, Any]:
+def _row(row: Mapping[Any, Any], label: str, *, dark: bool) -> dict[str, Any]:
     found = flags(row)
     told = {metric.name + TIP: html.escape(explained(metric, row)) for metric in METRICS}
     numbers = {metric.name: _rounded(row[metric.name], metric.digits) for metric in METRICS}
     words = html.escape("Red flag: " + " ".join(found)) if found else "No red flags."
-    return {"unit": int(row["unit"]), "label": label, "flags": len(found), "flags" + TIP: words, **numbers, **told}
+    unit = int(row["unit"])
+    named = {"unit": unit, COLOUR: unit_colour(unit, dark=dark), "label": label}
+    return named | {"flags": len(found), "flags" + TIP: words, **numbers, **told}
 
 
 def _rounded(value: Any, digits: str) -> Any:

@@ -81,6 +81,7 @@ class Units(pn.viewable.Viewer):
         self._pane = pmui.Column(pmui.Row(*buttons, save), self.table, self.flags, sizing_mode="stretch_width")
         self.table.param.watch(lambda *_: self._show_flags(), "selection")
         workspace.param.watch(lambda *_: self._opened(), "focus")
+        workspace.param.watch(lambda *_: self._coloured(), "dark")
 
     def __panel__(self) -> Any:
         return self._pane
@@ -137,8 +138,12 @@ class Units(pn.viewable.Viewer):
         self.table.loading = False
         labels = {unit: text for (c, unit), text in wanted.project.labels.items() if c == wanted.channel}
         self._values = values
-        self.table.value = metricstable.shown(values, labels)
+        self.table.value = metricstable.shown(values, labels, dark=self.workspace.dark)
         self._show_flags()
+
+    def _coloured(self) -> None:
+        if self._done is not None:
+            self._show(*self._done)
 
     def _chosen(self) -> Any:
         if not self.table.selection or len(self._values) <= self.table.selection[0]:

@@ -88,7 +88,7 @@ def test_every_number_is_explained_where_the_pointer_is() -> None:
         "unit": 3, "contamination": 0.4, "contamination_low": 0.3, "contamination_high": 0.5, "snr": np.nan,
         "rate_hz_low": 0.0, "rate_hz_high": 0.1, "isi_violation_ratio_low": 0.0, "isi_violation_ratio_high": 0.1,
     }  # fmt: skip
-    told = metricstable._row(row, "good")
+    told = metricstable._row(row, "good", dark=False)
     assert "95 % limits 0.3 to 0.5." in told["contamination_tip"]
     assert "Red flag: About 40% of its events come from other neurons" in told["contamination_tip"]
     assert told["snr"] is None
