@@ -47,7 +47,7 @@ def samples_over_time(spikes: Spikes, edges: NDArray[Any]) -> figure:
     counts = []
     for unit in units:
         rows = spikes.unit == unit
-        times = np.repeat(spikes.times_s[rows], waveforms.shape[1])
+        times = np.repeat(spikes.times_s[rows].astype(np.float32), waveforms.shape[1])
         counts.append(canvas.points(pd.DataFrame({"x": times, "y": waveforms[rows].ravel()}, copy=False), "x", "y"))
     layers = xr.concat(counts, pd.Index(units, name="unit")).transpose("y", "x", "unit")
     image = tf.shade(layers, color_key=[unit_colour(unit) for unit in units], how="eq_hist")
