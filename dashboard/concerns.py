@@ -17,6 +17,7 @@ from .jobs import on_page
 from .latest import Latest
 
 EVERY_S = 0.5  # between two updates of the list
+LONGEST_PAUSE_S = 0.25
 
 
 class Queue(param.Parameterized):
@@ -73,7 +74,11 @@ class Queue(param.Parameterized):
         of, last = self.recording(project), time.monotonic()
         channels = project.channels()
         for n_seen, channel in enumerate(channels):
+            started = time.monotonic()
             self._look_at(project, channel, of)
+            time.sleep(
+                min(time.monotonic() - started, LONGEST_PAUSE_S)
+            )  # the page comes first: half of the time is its
             if time.monotonic() - last > EVERY_S:
                 last = time.monotonic()
                 on_page(document, lambda n=n_seen: self.param.update(n_seen=n + 1, version=self.version + 1))  # type: ignore[misc]  # a lambda with a default

@@ -15,6 +15,7 @@ from neuralsorter.spikes import NOISE
 
 SHADINGS = ("equalised", "log", "linear")
 FAINTEST = 0.25  # opacity of a single waveform among a million: seen, yet not loud
+FAINTEST_POINT = 0.55  # of a single event in a scatter: it has no line that helps the eye
 FAINTEST_SELECTED = 0.6
 FAINTEST_NOISE, DENSEST_NOISE = 0.1, 0.6
 BEHIND = 0.35  # share of opacity left to the rest while something is selected
@@ -47,6 +48,7 @@ def shade(
     dark: bool = False,
     selected: NDArray[Any] | None = None,
     heat: bool = False,
+    faintest: float = FAINTEST,
 ) -> NDArray[np.uint8]:
     """Colour count images.
 
@@ -65,6 +67,8 @@ def shade(
         Counts of the selected waveforms: drawn on top in black or white, the rest fades.
     heat : bool
         Colour all units but noise by their count instead, as a heat map.
+    faintest : float
+        Opacity of the lowest count.
 
     Returns
     -------
@@ -74,7 +78,8 @@ def shade(
     """
     if mode not in SHADINGS:
         raise ValueError(f"mode must be one of {', '.join(SHADINGS)}. Got {mode!r}.")
-    return with_selected(unselected(images, shape, mode=mode, dark=dark, heat=heat), selected, mode=mode, dark=dark)
+    below = unselected(images, shape, mode=mode, dark=dark, heat=heat, faintest=faintest)
+    return with_selected(below, selected, mode=mode, dark=dark)
 
 
 def unselected(
@@ -85,6 +90,7 @@ def unselected(
     dark: bool,
     heat: bool,
     before: Shades | None = None,
+    faintest: float = FAINTEST,
 ) -> Shades:
     """Return what `shade` makes of the units; `before`, of the same mode, may spare work and changes nothing."""
     counts = {unit: np.asarray(image, np.int32) for unit, image in images.items()}
@@ -92,7 +98,7 @@ def unselected(
     hues = np.array([_rgb(unit_colour(unit, dark=dark)) for unit in units], np.float64).reshape(-1, 3)
     total, colours = mix([counts[unit] for unit in units], hues, shape)
     same = before is not None and np.array_equal(before.total, total)  # units changed places, as after most edits
-    opacity = before.opacity if before is not None and same else _opacity(total, mode, FAINTEST, 1.0)
+    opacity = before.opacity if before is not None and same else _opacity(total, mode, faintest, 1.0)
     noise = _opacity(counts[NOISE], mode, FAINTEST_NOISE, DENSEST_NOISE) if NOISE in counts else NO_LAYER
     return Shades(total, opacity, _heat(opacity, dark=dark) if heat else colours, noise)
 

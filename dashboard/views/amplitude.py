@@ -17,7 +17,7 @@ from neuralsorter.waveforms import event_sizes
 
 from ..screen import Screen
 from ..screen import View as Window
-from ..shading import shade
+from ..shading import FAINTEST_POINT, shade
 from .view import OPTIONS_WIDTH, Look, View
 
 MEASURES = ("peak to peak", "trough", "peak")
@@ -141,7 +141,7 @@ def _picture(look: Look, window: Window, at_s: NDArray[np.float64], size_uv: NDA
     }
     chosen = np.searchsorted(look.rows, look.selected)
     selected = point_counts(at_s[chosen], size_uv[chosen], *place, spread=spread) if len(chosen) else None
-    return shade(images, (window.height, window.width), dark=look.dark, selected=selected)
+    return shade(images, (window.height, window.width), dark=look.dark, selected=selected, faintest=FAINTEST_POINT)
 
 
 def _span(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from neuralsorter.spikes import NOISE
 from ..jobs import on_page
 from ..screen import Screen
 from ..screen import View as Window
-from ..shading import shade
+from ..shading import FAINTEST_POINT, shade
 from ..workspace import Workspace
 from .view import OPTIONS_WIDTH, Look, View
 
@@ -102,7 +102,7 @@ class Features(View):
         chosen = np.searchsorted(look.rows, look.selected)
         chosen = chosen[visible[chosen]]
         selected = point_counts(x[chosen], y[chosen], *place, spread=spread) if len(look.selected) else None
-        rgba = shade(images, (window.height, window.width), dark=look.dark, selected=selected)
+        rgba = shade(images, (window.height, window.width), dark=look.dark, selected=selected, faintest=FAINTEST_POINT)
         n_drawn = int(point_counts(x[visible], y[visible], *place).sum())
         return Scatter(x, y, window, rgba, n_drawn, fitted)
 

@@ -38,8 +38,10 @@ class Matrix:
         self.figure = figure(
             name=name, x_range=Range1d(0, 1), y_range=Range1d(1, 0), tools="", toolbar_location=None,
             x_axis_label=x_label, y_axis_label=y_label, sizing_mode="stretch_both", min_height=220,
+            x_axis_location="above",
         )  # fmt: skip
         self.figure.grid.visible = False
+        self.figure.xaxis.axis_label_align = "start"  # few squares are at the left
         self.figure.xaxis.ticker, self.figure.yaxis.ticker = FixedTicker(ticks=[]), FixedTicker(ticks=[])
         squares = self.figure.rect(
             "x", "y", 0.96, 0.94, source=self._cells, fill_color=INK, fill_alpha="alpha", line_color="line",
