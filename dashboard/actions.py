@@ -48,7 +48,7 @@ def send(workspace: Workspace, unit: int | None) -> None:
     if not len(rows):
         workspace.say("Nothing is selected. Draw a lasso around waveforms first, or press A to select all.")
         return
-    target = project.new_unit(int(focus.channel or 0)) if unit is None else unit
+    target = max(map(project.new_unit, focus.channels)) if unit is None else unit
     edit = project.assign(rows, target, params=dict(workspace.region))
     name = "noise" if target == NOISE else f"unit {target}"
     moved = 0 if edit is None else len(edit.rows)
@@ -109,6 +109,7 @@ def _merge(workspace: Workspace, waveforms: Waveforms) -> None:
     project, focus = workspace.project, workspace.focus
     if project is None or focus is None or focus.channel is None:
         return
+    _on_one_channel(workspace)
     rows = workspace.selected_or_shown()
     units = np.unique(project.unit[rows])
     units = units[units > NOISE]
@@ -136,10 +137,19 @@ def _lock(workspace: Workspace, _: Waveforms) -> None:
     workspace.say(f"Unit {unit} of channel {channel} is {'locked: its events stay as they are' if on else 'unlocked'}.")
 
 
+def _on_one_channel(workspace: Workspace) -> None:
+    """Raise where several channels are drawn together: units of different channels are different units."""
+    focus = workspace.focus
+    if focus is not None and focus.beside:
+        channels = ", ".join(map(str, focus.channels))
+        raise ProjectError(f"This concerns units of one channel, and {channels} are shown. Click one channel first.")
+
+
 def _one_unit(workspace: Workspace) -> tuple[Project, int, int]:
     project, focus = workspace.project, workspace.focus
     if project is None or focus is None or focus.channel is None:
         raise ProjectError("Nothing is open. Open a recording first.")
+    _on_one_channel(workspace)
     units = np.unique(project.unit[workspace.selected_or_shown()])
     units = units[units > NOISE]
     if len(units) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import intervals, isi_histogram
 
 WIDTH = 345  # px
+CHANNEL_BIT = 48  # above those of a stretch of clock: experiment and segment
 WORTH_SAYING = 0.001  # share of intervals too short for one neuron
 ISI_WINDOW_MS, ISI_BIN_MS, REFRACTORY_MS = 50.0, 1.0, 1.5
 
@@ -35,11 +37,20 @@ class Summary:
 
 
 def summarise(
-    project: Project, rows: NDArray[np.int64], unit: NDArray[np.int32], refractory_ms: float = REFRACTORY_MS
+    project: Project,
+    rows: NDArray[np.int64],
+    unit: NDArray[np.int32],
+    refractory_ms: float = REFRACTORY_MS,
+    channels: Sequence[int] = (),
 ) -> Summary:
-    """Return means and interval counts of the units of `rows` (one channel), noise left out of the intervals."""
+    """Return means and interval counts of the units of `rows`, noise left out of the intervals.
+
+    Where `rows` are of several `channels`, intervals are those within each.
+    """
     means = unit_means(project.raw(rows), unit, project.uv_per_bit)
     times, clock = project.times_of(rows), project.stretches_of(rows)
+    for i, channel in enumerate(channels[1:], 1):
+        clock = clock + (np.isin(rows, project.rows(channel), assume_unique=True).astype(np.int64) * i << CHANNEL_BIT)
     counted, short = {}, {}
     for number in means.units[means.units > NOISE]:
         own = unit == number

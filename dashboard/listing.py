@@ -14,6 +14,8 @@ class Listing(JSComponent):
 
     rows = param.List(default=[], item_type=dict, doc="Each {id, name, detail, colour, label, off, locked, tip}.")
     current = param.String(default="", doc="The `id` of the row shown on the main screen.")
+    beside = param.List(default=[], item_type=str, doc="Ids of the rows shown together with it.")
+    several = param.Boolean(default=False, doc="Whether Ctrl-click and Shift-click choose several: `toggle`, `range`.")
     caption = param.String(default="", doc="What the list is, for screen readers.")
     switches = param.Boolean(default=False, doc="Whether rows have show and lock switches.")
 
@@ -40,6 +42,7 @@ class Listing(JSComponent):
       list.setAttribute('role', 'listbox');
       list.setAttribute('aria-label', model.caption);
       list.dataset.shortcuts = '';  // nothing is typed here: the page's keys work after a click too
+      list.setAttribute('aria-multiselectable', String(model.several));
       list.tabIndex = 0;
       const send = (kind, row) => model.send_msg({ kind, row });
 
@@ -74,7 +77,11 @@ class Listing(JSComponent):
             item.append(toggle(row, 'lock', row.locked ? 'locked' : 'open', row.locked ? 'Unlock' :
               'Lock: leave its events alone', !!row.locked));
           }
-          item.onclick = () => send('current', row.id);
+          item.onclick = (event) => {
+            const more = event.ctrlKey || event.metaKey ? 'toggle' : event.shiftKey ? 'range' : 'current';
+            send(model.several ? more : 'current', row.id);
+          };
+          item.onmousedown = (event) => { if (event.shiftKey) event.preventDefault(); };  // selects no text
           return item;
         }));
         list.scrollTop = top;
@@ -83,7 +90,7 @@ class Listing(JSComponent):
       const mark = () => {
         for (const item of list.children) {
           const here = item.dataset.id === model.current;
-          item.setAttribute('aria-selected', String(here));
+          item.setAttribute('aria-selected', String(here || model.beside.includes(item.dataset.id)));
           if (here) {
             const above = item.offsetTop - list.offsetTop - list.scrollTop;
             if (above < 0 || above > list.clientHeight - item.offsetHeight) {
@@ -94,6 +101,7 @@ class Listing(JSComponent):
       };
       model.on('rows', draw);
       model.on('current', mark);
+      model.on('beside', mark);
       el.append(list);
       draw();
       requestAnimationFrame(mark);

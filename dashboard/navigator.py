@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import panel as pn
@@ -17,7 +18,9 @@ from .listing import Listing
 from .workspace import Workspace, attempt
 
 ALL = "all"
-EVERY_EXPERIMENT = "all experiments"
+EVERY_EXPERIMENT = "All experiments"
+UNITS_OF_ONE, UNITS_OF_SEVERAL = "Units of this channel", "Units of these channels"
+TOGETHER = "Ctrl-click or Shift-click draws several together"
 NEW_UNIT = "new unit"
 COUNTING_S = 0.1  # in one go, before the page is drawn: of a very large recording the counts follow
 
@@ -30,11 +33,19 @@ class Navigator(pn.viewable.Viewer):
         self.workspace, self._document = workspace, this_page()
         self._counted: set[int] = set()
         self._more = False
-        self.experiment = pmui.Select(label="Experiment", options=[EVERY_EXPERIMENT], visible=False, size="small",
-                                      sizing_mode="stretch_width", margin=(8, 0))  # fmt: skip
+        heading = {"variant": "subtitle2", "margin": (10, 0, 2, 0)}
+        self.experiments = Listing(
+            self._experiment_message, caption="Experiments", several=True, stylesheets=_share(12, least=90),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._experiments = pmui.Column(
+            pmui.Typography(object="Experiments", **heading), self.experiments, visible=False,
+            sizing_mode="stretch_width", margin=0,
+        )  # fmt: skip
         self.channels = Listing(
-            self._channel_message, caption="Channels", stylesheets=_share(30), sizing_mode="stretch_width"
-        )
+            self._channel_message, caption="Channels", several=True, stylesheets=_share(30),
+            sizing_mode="stretch_width",
+        )  # fmt: skip
         self.units = Listing(
             self._unit_message, caption="Units of the channel", switches=True, stylesheets=_share(28),
             sizing_mode="stretch_width",
@@ -42,18 +53,17 @@ class Navigator(pn.viewable.Viewer):
         self.target = pmui.Select(label="Send to", options=["noise", "1", NEW_UNIT], value="1", size="small", width=120)
         self.send = pmui.Button(label="Send selected", size="small", color="primary", variant="outlined",
                                 on_click=lambda _: self._send(), margin=(14, 4))  # fmt: skip
-        heading = {"variant": "subtitle2", "margin": (10, 0, 2, 0)}
+        self._heading = pmui.Typography(object=UNITS_OF_ONE, **heading)
         self._pane = pmui.Column(
-            self.experiment,
+            self._experiments,
             pmui.Typography(object="Channels", **heading),
             self.channels,
-            pmui.Typography(object="Units of this channel", **heading),
+            self._heading,
             self.units,
             pmui.Row(self.target, self.send, margin=(8, 0, 0, 0)),
             sizing_mode="stretch_width",
             margin=0,
         )
-        self.experiment.param.watch(self._experiment_chosen, "value")
         workspace.param.watch(lambda *_: self._opened(), "focus")
         workspace.param.watch(lambda *_: self.refresh(), ["edits", "dark"])
 
@@ -65,7 +75,9 @@ class Navigator(pn.viewable.Viewer):
         if focus is None or project is None:
             return
         self._counted = set()
-        focus.param.watch(lambda *_: self.refresh(), ["shown", "channel", "unit", "hidden", "experiment"])
+        focus.param.watch(
+            lambda *_: self.refresh(), ["shown", "channel", "beside", "unit", "hidden", "experiment", "also"]
+        )
         self.refresh()
 
     def refresh(self) -> None:
@@ -73,13 +85,20 @@ class Navigator(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
-        names = [f"{number} · {name}" for number, name in enumerate(project.experiments)]
-        shown = EVERY_EXPERIMENT if focus.experiment is None else names[focus.experiment]
-        self.experiment.param.update(options=[EVERY_EXPERIMENT, *names], value=shown, visible=len(names) > 1)
-        self.channels.param.update(rows=self._channel_rows(project.channels()), current=str(focus.channel))
+        names = [{"id": str(i), "name": f"{i} · {name}", "tip": TOGETHER} for i, name in enumerate(project.experiments)]
+        self._experiments.visible = len(names) > 1
+        self.experiments.param.update(
+            rows=[{"id": ALL, "name": EVERY_EXPERIMENT}, *names],
+            current=ALL if focus.experiment is None else str(focus.experiment), beside=_texts(focus.also),
+        )  # fmt: skip
+        self.channels.param.update(
+            rows=self._channel_rows(project.channels()), current=str(focus.channel),
+            beside=_texts(focus.beside),
+        )  # fmt: skip
+        self._heading.object = UNITS_OF_SEVERAL if focus.beside else UNITS_OF_ONE
         if focus.channel is None:
             return
-        counts = project.counts(focus.channel, focus.experiment)
+        counts = focus.counts()
         whole = {"id": ALL, "name": "All units", "detail": f"{sum(n for u, n in counts.items() if u > NOISE):,}"}
         rows = [whole, *(self._unit_row(unit, counts[unit]) for unit in sorted(counts, key=lambda u: (u == NOISE, u)))]
         self.units.param.update(rows=rows, current=ALL if focus.unit is None else str(focus.unit))
@@ -117,32 +136,45 @@ class Navigator(pn.viewable.Viewer):
         units = sum(1 for unit in counts if unit > NOISE)
         state = f"{units} u" + (f" · {noise / events:.0%} noise" if noise else "")
         state = f"✓ {state}" if channel in project.reviewed else state
-        tip = f"Channel {channel}: {events:,} events, {units} units, {noise:,} noise"
+        tip = f"Channel {channel}: {events:,} events, {units} units, {noise:,} noise. {TOGETHER}."
         return {"id": str(channel), "name": str(channel), "label": state, "detail": f"{events:,}", "tip": tip}
 
     def _unit_row(self, unit: int, count: int) -> dict[str, Any]:
         project, focus = self.workspace.project, self.workspace.focus
         if project is None or focus is None or focus.channel is None:
             return {}
-        key = (int(focus.channel), unit)
+        keys = [(channel, unit) for channel in focus.channels if unit in project.counts(channel)]
+        labels = {project.labels.get(key, "") for key in keys}
         return {
             "id": str(unit),
             "name": f"Unit {unit}" if unit > NOISE else "Noise",
             "colour": unit_colour(unit, dark=self.workspace.dark),
             "detail": f"{count:,}",
-            "label": project.labels.get(key, ""),
+            "label": " / ".join(sorted(labels - {""})),
             "off": unit in focus.hidden,
-            "locked": key in project.locked,
+            "locked": project.locked.issuperset(keys),
         }
 
-    def _experiment_chosen(self, event: Any) -> None:
-        if self.workspace.focus is not None:
-            chosen = None if event.new == EVERY_EXPERIMENT else int(event.new.split(" · ")[0])
-            self.workspace.focus.param.update(experiment=chosen)
+    def _experiment_message(self, kind: str, row: str) -> None:
+        focus = self.workspace.focus
+        if focus is None:
+            return
+        if row == ALL:
+            focus.param.update(experiment=None)
+        elif kind == "current" or focus.experiment is None:
+            focus.param.update(experiment=int(row), also=frozenset())
+        else:
+            here = [int(other["id"]) for other in self.experiments.rows if other["id"] != ALL]
+            focus.overlay_experiments(_chosen(kind, int(row), focus.experiment, focus.experiments or (), here))
 
     def _channel_message(self, kind: str, row: str) -> None:
-        if kind == "current" and self.workspace.focus is not None:
-            self.workspace.focus.param.update(channel=int(row), unit=None)
+        focus, project = self.workspace.focus, self.workspace.project
+        if focus is None or project is None:
+            return
+        if kind == "current" or focus.channel is None:
+            focus.param.update(channel=int(row), beside=frozenset(), unit=None)
+        else:
+            focus.overlay(_chosen(kind, int(row), focus.channel, focus.channels, project.channels()))
 
     def _unit_message(self, kind: str, row: str) -> None:
         focus, project = self.workspace.focus, self.workspace.project
@@ -155,8 +187,11 @@ class Navigator(pn.viewable.Viewer):
         elif kind == "show":
             focus.param.update(hidden=focus.hidden ^ {int(row)})
         else:
-            key = (int(focus.channel), int(row))
-            attempt(self.workspace, lambda: project.lock(*key, key not in project.locked))
+            channels = [channel for channel in focus.channels if int(row) in project.counts(channel)]
+            on = not project.locked.issuperset((channel, int(row)) for channel in channels)
+            for channel in channels:
+                if ((channel, int(row)) in project.locked) != on:
+                    attempt(self.workspace, lambda channel=channel: project.lock(channel, int(row), on))
             self.refresh()
 
     def _send(self) -> None:
@@ -165,6 +200,18 @@ class Navigator(pn.viewable.Viewer):
         attempt(self.workspace, lambda: send(self.workspace, unit))
 
 
-def _share(percent: int) -> list[str]:
+def _chosen(kind: str, row: int, main: int, chosen: Sequence[int], all_rows: Sequence[int]) -> set[int]:
+    """Return what is chosen after a Ctrl-click ("toggle") or a Shift-click ("range", from the main row on) on a row."""
+    if kind == "toggle":
+        return {*chosen} ^ {row}
+    low, high = sorted((main, row))
+    return {other for other in all_rows if low <= other <= high}
+
+
+def _texts(numbers: frozenset[int]) -> list[str]:
+    return [str(number) for number in sorted(numbers)]
+
+
+def _share(percent: int, least: int = 150) -> list[str]:
     """Return the style of a list that takes a share of the window's height, within reason, however long it is."""
-    return [f".list {{ height: clamp(150px, {percent}vh, 480px); box-sizing: border-box; }}"]
+    return [f".list {{ height: clamp({least}px, {percent}vh, 480px); box-sizing: border-box; }}"]

@@ -33,8 +33,8 @@ class Scene:
     """Everything a picture depends on, as it was when it was wished for."""
 
     project: Project
-    channel: int
-    experiment: int | None
+    channels: tuple[int, ...]
+    experiments: tuple[int, ...] | None
     alignment: str
     rows: NDArray[np.int64]
     unit: NDArray[np.int32]
@@ -48,7 +48,8 @@ class Scene:
     @property
     def block(self) -> tuple[Any, ...]:
         """What decides which waveforms are held ready; another block is loaded anew."""
-        return id(self.project), self.channel, self.experiment, self.alignment, self.time_range_s, len(self.rows)
+        places = self.channels, self.experiments, self.time_range_s, len(self.rows)
+        return id(self.project), self.alignment, *places
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ class Painter:
         if self._summary_due and self._wanted is None:
             self._summary_due = False
             limit_ms = self._refractory_ms(scene.project)
-            self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit, limit_ms))
+            self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit, limit_ms, scene.channels))
 
     def _hold(self, scene: Scene) -> bool:
         """Make the held picture that of the scene's waveforms and units; return whether anything changed."""

@@ -121,7 +121,7 @@ class Waveforms(pn.viewable.Viewer):
         focus = self.workspace.focus
         if focus is None:
             return
-        seen = (id(focus), focus.experiment, focus.channel)
+        seen = (id(focus), focus.experiments, focus.channels)
         if seen != self._seen:
             self._seen = seen
             self.forget_region()
@@ -137,14 +137,14 @@ class Waveforms(pn.viewable.Viewer):
         view = self.screen.view(self.workspace.pixel_ratio)
         if focus is None or project is None or focus.channel is None or view is None:
             return None
-        rows = focus.considered()
+        rows = focus.overlaid()
         moment = self.workspace.moment
         unit = project.unit_of(rows) if moment is None else project.unit_at(moment)[rows]
         present = np.unique(unit)
         visible = frozenset(int(u) for u in present) - focus.hidden
         if focus.unit is not None:
             visible = frozenset({int(focus.unit)})
-        return Scene(project, int(focus.channel), focus.experiment, self.alignment, rows, unit, visible,
+        return Scene(project, focus.channels, focus.experiments, self.alignment, rows, unit, visible,
                      focus.selected, view, self.shading, self.workspace.dark, focus.time_range_s)  # fmt: skip
 
     def refresh(self) -> None:
@@ -158,7 +158,7 @@ class Waveforms(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None or focus.channel is None:
             return
-        low, high = _amplitudes(project, np.asarray(project.rows(focus.channel, focus.experiment)))
+        low, high = _amplitudes(project, focus.overlaid())
         air = max(high - low, 1.0) * MARGIN
         self.screen.look_at(_times(project), (low - air, high + air))
         self.refresh()
@@ -182,8 +182,12 @@ class Waveforms(pn.viewable.Viewer):
         before = [] if mode == "replace" or not len(focus.selected) else self.workspace.region.get("lassos")
         focus.select(rows, mode=mode)
         # A selection that was begun in another way, or in the past, is not told by its lassos.
+        # Nor is one of several channels, or of some of the experiments.
         told = before is not None and len(focus.selected) and self.workspace.moment is None and not focus.time_range_s
-        place = {"channel": focus.channel, "experiment": focus.experiment}
+        told = told and not focus.beside and not focus.also
+        place: dict[str, Any] = {"channel": focus.channel, "experiment": focus.experiment}
+        if focus.beside or focus.also:
+            place |= {"channels": list(focus.channels), "experiments": focus.experiments and list(focus.experiments)}
         self.workspace.region = place | lasso | ({"lassos": [*(before or []), lasso]} if told else {})
 
     def forget_region(self) -> None:
@@ -243,7 +247,7 @@ class Waveforms(pn.viewable.Viewer):
         total = len(scene.rows)
         self.status.object = (
             f"{painted.n_drawn:,} of {total:,} waveforms drawn{how} · **{len(scene.selected):,} selected**"
-            f" · channel {scene.channel}{_between(scene.time_range_s)}{self._when()}"
+            f" · {_places(scene)}{_between(scene.time_range_s)}{self._when()}"
         )
 
         if self._summary is not None:
@@ -262,6 +266,14 @@ class Waveforms(pn.viewable.Viewer):
     def close(self) -> None:
         """Give back the painter's thread and memory."""
         self.painter.close()
+
+
+def _places(scene: Scene) -> str:
+    """Return which channels, and which of several experiments, a picture is of."""
+    channels = ", ".join(map(str, scene.channels))
+    several = scene.experiments if scene.experiments is not None and len(scene.experiments) > 1 else ()
+    together = f" · experiments {', '.join(map(str, several))} together" if several else ""
+    return f"channel {channels}{together}" if len(scene.channels) == 1 else f"channels {channels} together{together}"
 
 
 def _between(time_range_s: tuple[float, ...] | None) -> str:

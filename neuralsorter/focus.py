@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,10 @@ class Focus(param.Parameterized):
     project = param.ClassSelector(class_=Project, doc="The project looked at.")
     experiment = param.Integer(default=None, allow_None=True, bounds=(0, None), doc="None shows all together.")
     channel = param.Integer(default=None, allow_None=True, doc="None before anything is shown.")
+    beside = param.ClassSelector(class_=frozenset, default=frozenset(), doc="Channels drawn together with `channel`.")
+    also = param.ClassSelector(
+        class_=frozenset, default=frozenset(), doc="Experiments drawn together with `experiment`, unless that is None."
+    )
     unit = param.Integer(default=None, allow_None=True, bounds=(0, None), doc="None shows every unit not hidden.")
     hidden = param.ClassSelector(
         class_=frozenset, default=frozenset({NOISE}), doc="Units left out while `unit` is None; noise at first."
@@ -41,7 +45,7 @@ class Focus(param.Parameterized):
         self._project = project  # `project` as a parameter may be None to the type checker
         super().__init__(**{"project": project, "channel": channels[0] if channels else None} | params)
         self._show()
-        self.param.watch(self._moved, ["experiment", "channel", "unit", "hidden", "time_range_s"])
+        self.param.watch(self._moved, ["experiment", "also", "channel", "beside", "unit", "hidden", "time_range_s"])
         self._watcher = project.param.watch(self._edited, "edit")
 
     def close(self) -> None:
@@ -107,16 +111,60 @@ class Focus(param.Parameterized):
     def _step_unit(self, step: int) -> None:
         if self.channel is None:
             return
-        numbers = sorted(self._project.counts(self.channel, self.experiment), key=lambda unit: (unit == NOISE, unit))
+        numbers = sorted(self.counts(), key=lambda unit: (unit == NOISE, unit))
         stops: list[int | None] = [None, *numbers]
         at = stops.index(self.unit) if self.unit in stops else 0
         self.unit = stops[(at + step) % len(stops)]
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels drawn together, sorted: the one looked at and those beside it."""
+        return () if self.channel is None else tuple(sorted({int(self.channel), *self.beside}))
+
+    @property
+    def experiments(self) -> tuple[int, ...] | None:
+        """Experiments drawn together, sorted; None for all of them."""
+        return None if self.experiment is None else tuple(sorted({int(self.experiment), *self.also}))
+
+    def counts(self) -> dict[int, int]:
+        """Return {unit: number of events} of all channels and experiments drawn together."""
+        total: dict[int, int] = {}
+        for channel, experiment in self._drawn():
+            for unit, count in self._project.counts(channel, experiment).items():
+                total[unit] = total.get(unit, 0) + count
+        return total
+
     def considered(self) -> Rows:
         """Return the channel's rows in the experiments and the time range looked at, of every unit, hidden or not."""
-        if self.channel is None:
-            return np.zeros(0, np.int64)
-        return self._in_time(np.asarray(self._project.rows(self.channel, self.experiment), np.int64))
+        return self._in_time(self._joined([place for place in self._drawn() if place[0] == self.channel]))
+
+    def overlaid(self) -> Rows:
+        """Return what `considered` returns, of all channels drawn together."""
+        return self._in_time(self._joined(self._drawn()))
+
+    def overlay(self, channels: Iterable[int]) -> None:
+        """Draw these channels together; the one looked at stays if it is among them."""
+        wanted = sorted(channels)
+        if wanted:
+            main = self.channel if self.channel in wanted else wanted[0]
+            self.param.update(channel=main, beside=frozenset(wanted) - {main})
+
+    def overlay_experiments(self, experiments: Iterable[int]) -> None:
+        """Draw these experiments together."""
+        wanted = sorted(experiments)
+        if wanted:
+            main = self.experiment if self.experiment in wanted else wanted[0]
+            self.param.update(experiment=main, also=frozenset(wanted) - {main})
+
+    def _drawn(self) -> list[tuple[int, int | None]]:
+        return [(c, e) for c in self.channels for e in (self.experiments or (None,))]
+
+    def _joined(self, places: list[tuple[int, int | None]], unit: int | None = None) -> Rows:
+        """Return the rows of channels of experiments (None: of all), sorted, of one unit or all."""
+        parts = [np.asarray(self._project.rows(*place, unit), np.int64) for place in places]
+        if len(parts) == 1:
+            return parts[0]
+        return np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
     def _in_time(self, rows: Rows) -> Rows:
         if self.time_range_s is None:
@@ -129,7 +177,7 @@ class Focus(param.Parameterized):
         project = self._project
         if self.channel is None:
             return np.zeros(0, np.int64)
-        rows = np.asarray(project.rows(self.channel, self.experiment, self.unit), np.int64)
+        rows = self._joined(self._drawn(), self.unit)
         if self.unit is None and self.hidden:
             units = project.unit_of(rows)
             kept = np.ones(len(rows), bool)
@@ -143,25 +191,34 @@ class Focus(param.Parameterized):
         rows = self._rows()
         self.param.update(shown=rows, selected=common(self.selected, rows))
 
-    def _moved(self, *_: Any) -> None:
-        if self.unit is not None and self.channel is not None:
-            counts = self._project.counts(self.channel, self.experiment)
-            if self.unit not in counts:
-                self.unit = None  # comes back here
-                return
+    def _moved(self, *events: param.parameterized.Event) -> None:
+        alone = self._alone({event.name for event in events})
+        if alone:
+            self.param.update(**alone)  # comes back here
+            return
+        if self.unit is not None and self.channel is not None and self.unit not in self.counts():
+            self.unit = None  # comes back here
+            return
         self._show()
+
+    def _alone(self, changed: set[str]) -> dict[str, frozenset[int]]:
+        """Return what becomes empty: another channel or experiment is looked at alone unless others are named too."""
+        pairs = (("channel", "beside"), ("experiment", "also"))
+        return {
+            others: frozenset()
+            for one, others in pairs
+            if one in changed and others not in changed and getattr(self, others)
+        }
 
     def _edited(self, event: param.parameterized.Event) -> None:
         """Follow an edit that touches the channel shown; what it moved is no longer selected."""
         self._schedule(lambda: self._follow(event.new))
 
     def _follow(self, edit: Edit) -> None:
-        if self.channel not in edit.channels and edit.kind != "import":
+        if not {*self.channels} & {*edit.channels} and edit.kind != "import":
             return
-        if self.channel is not None and self.unit is not None:
-            counts = self._project.counts(self.channel, self.experiment)
-            if self.unit not in counts:
-                self.param.update(unit=None, selected=np.zeros(0, np.int64))
-                return
+        if self.channel is not None and self.unit is not None and self.unit not in self.counts():
+            self.param.update(unit=None, selected=np.zeros(0, np.int64))
+            return
         rows = self._rows()
         self.param.update(shown=rows, selected=common(without(self.selected, edit.rows), rows))

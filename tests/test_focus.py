@@ -108,3 +108,47 @@ def test_edits_of_other_channels_leave_the_focus_alone(project: Project) -> None
     seen = _changes(focus)
     project.assign(project.rows(9)[:5], 7)
     assert seen == []
+
+
+def test_channels_drawn_together_are_shown_selected_and_edited_as_one(project: Project) -> None:
+    focus = Focus(project)
+    focus.overlay([2, 9])
+    assert focus.channels == (2, 9)
+    assert focus.counts() == {0: 10, 1: 10, 2: 20}
+    assert {*project.spikes.channel[focus.shown]} == {2, 9}
+    assert len(focus.shown) == 30
+    assert {*project.spikes.channel[focus.considered()]} == {2}
+    focus.param.update(hidden=frozenset({0, 2}))
+    assert len(focus.shown) == 10
+    focus.select_all()
+    edit = project.assign(focus.selected, 2)
+    assert edit is not None
+    assert len(edit.rows) == 10
+    assert len(focus.shown) == 0
+    project.undo()
+    assert len(focus.shown) == 10
+
+
+def test_another_channel_is_looked_at_alone(project: Project) -> None:
+    focus = Focus(project)
+    focus.overlay([2, 5, 9])
+    focus.next_channel()
+    assert {*project.spikes.channel[focus.shown]} == {5}
+    focus.overlay([2, 9])
+    assert focus.channel == 2
+
+
+def test_some_experiments_are_drawn_together() -> None:
+    n = 60
+    spikes = Spikes(
+        raw=np.zeros((n, 4), np.int16), times_s=np.arange(n) / 10, channel=np.ones(n, int), unit=np.ones(n, int),
+        experiment=np.repeat([0, 1, 2], 20), pre_samples=1,
+    )  # fmt: skip
+    focus = Focus(Project.in_memory(spikes))
+    assert len(focus.shown) == 60
+    focus.overlay_experiments([0, 2])
+    assert {*spikes.experiment[focus.shown]} == {0, 2}
+    focus.experiment = 1
+    assert {*spikes.experiment[focus.shown]} == {1}
+    focus.experiment = None
+    assert len(focus.shown) == 60

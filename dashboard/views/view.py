@@ -19,6 +19,7 @@ from neuralsorter.palette import unit_colour
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import stretches
+from neuralsorter.storage.rowsets import common
 
 from ..jobs import on_page
 from ..latest import Latest
@@ -159,7 +160,7 @@ class View(pn.viewable.Viewer, param.ParameterizedABC):
         visible = present - focus.hidden if focus.unit is None else frozenset({int(focus.unit)})
         options = {name: getattr(self, name) for name in self.settings}
         return Look(project, int(focus.channel), focus.experiment, focus.time_range_s, moment, rows, unit, visible,
-                    focus.selected, self.workspace.dark, options)  # fmt: skip
+                    common(focus.selected, rows), self.workspace.dark, options)  # fmt: skip
 
     def _opened(self) -> None:
         focus = self.workspace.focus

@@ -125,8 +125,7 @@ def test_adding_a_file_leaves_what_is_open_as_it_is(app: object, tmp_path: Path)
     project.add([path])
     np.testing.assert_array_equal(project.unit[: len(before)], before)
     assert len(project) == 100
-    assert "1 · second.npz" in navigator.experiment.options
-    assert navigator.experiment.visible
+    assert [row["name"] for row in navigator.experiments.rows][0::2] == ["All experiments", "1 · second.npz"]
 
 
 def test_looking_at_an_earlier_moment_changes_nothing_and_an_edit_returns_to_now(app: object) -> None:
@@ -140,3 +139,42 @@ def test_looking_at_an_earlier_moment_changes_nothing_and_an_edit_returns_to_now
     assert project.counts(3) == {4: 30}
     app.act("undo")  # type: ignore[attr-defined]
     assert workspace.moment is None
+
+
+def test_channels_drawn_together_are_edited_as_one_action(app: object) -> None:
+    workspace, navigator = app.workspace, app.navigator  # type: ignore[attr-defined]
+    focus, project = workspace.focus, workspace.project
+    navigator.channels._handle_msg({"kind": "toggle", "row": "9"})
+    assert navigator.channels.beside == ["9"]
+    assert [row["detail"] for row in navigator.units.rows] == ["60", "40", "20"]  # all, unit 1, unit 2
+    actions = len(project.history())
+    app.act("select all")  # type: ignore[attr-defined]
+    navigator.target.value = "new unit"
+    navigator._send()
+    assert len(project.history()) == actions + 1
+    assert {channel: project.counts(channel) for channel in (3, 8, 9)} == {3: {3: 30}, 8: {1: 20, 2: 10}, 9: {3: 30}}
+    app.act("merge shown units")  # type: ignore[attr-defined]
+    assert "This concerns units of one channel, and 3, 9 are shown" in workspace.says
+    app.act("undo")  # type: ignore[attr-defined]
+    assert focus.counts() == {1: 40, 2: 20}
+    navigator.units._handle_msg({"kind": "lock", "row": "2"})
+    assert project.locked == {(3, 2), (9, 2)}
+    navigator.units._handle_msg({"kind": "lock", "row": "2"})
+    assert project.locked == frozenset()
+    navigator.channels._handle_msg({"kind": "range", "row": "8"})
+    assert focus.channels == (3, 8)
+    navigator.channels._handle_msg({"kind": "current", "row": "8"})
+    assert focus.channels == (8,)
+
+
+def test_intervals_stay_within_a_channel_where_several_are_drawn_together() -> None:
+    from dashboard.evidence import summarise
+
+    times = np.array([0.0, 0.01, 0.02])
+    spikes = ns.Spikes(
+        raw=np.zeros((6, 60), np.int16), times_s=np.r_[times, times + 0.0245], channel=np.repeat([1, 2], 3),
+        unit=np.ones(6, int), experiment=np.zeros(6, int),
+    )  # fmt: skip
+    with ns.Project.in_memory(spikes) as project:
+        found = summarise(project, np.arange(6), np.ones(6, np.int32), channels=(1, 2)).intervals[1]
+    assert found[10] == found.sum() == 4

@@ -52,7 +52,7 @@ def scene() -> Iterator[painter.Scene]:
         rows = project.rows(channel)
         view = View((-1.0, 2.0), (-300.0, 300.0), 80, 60)
         yield painter.Scene(
-            project, channel, None, "crossing", rows, project.unit[rows], frozenset({1, 2}), np.zeros(0, np.int64),
+            project, (channel,), None, "crossing", rows, project.unit[rows], frozenset({1, 2}), np.zeros(0, np.int64),
             view, "equalised", dark=False,
         )  # fmt: skip
 
