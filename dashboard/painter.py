@@ -152,7 +152,7 @@ class Painter:
             if len(picture) >= PREVIEW_FROM and self._seconds_per_event * len(picture) > PATIENCE_S:
                 preview = picture.preview(window, PREVIEW_SHARE)
                 if preview is not None:
-                    self._emit(scene, preview.images, None, exact=False)
+                    self._emit(scene, preview.images, None, preview.n_drawn, exact=False)
             started = time.perf_counter()
             if not picture.set_view(window):
                 return  # another window is wanted by now
@@ -160,7 +160,7 @@ class Painter:
             self._seconds_per_event = (time.perf_counter() - started) / max(len(picture), 1)
         chosen = picture.count(_places(scene.rows, scene.selected)) if len(scene.selected) else None
         self._scene = scene
-        self._emit(scene, picture.images, chosen, exact=True)
+        self._emit(scene, picture.images, chosen, _numbers(scene.unit), exact=True)
         if self._summary_due and self._wanted is None:
             self._summary_due = False
             limit_ms = self._refractory_ms(scene.project)
@@ -184,16 +184,22 @@ class Painter:
         x0, x1 = (pre + x * per_ms for x in scene.view.x_range)
         return Window(scene.view.width, scene.view.height, (x0, x1), scene.view.y_range)
 
-    def _emit(self, scene: Scene, images: Mapping[int, Image], chosen: Image | None, *, exact: bool) -> None:
+    def _emit(
+        self,
+        scene: Scene,
+        images: Mapping[int, Image],
+        chosen: Image | None,
+        numbers: Mapping[int, int],
+        *,
+        exact: bool,
+    ) -> None:
         shown = {unit: image for unit, image in images.items() if unit in scene.visible}
         heat = scene.shading == "heat"
         mode = "equalised" if heat else scene.shading
         shape = scene.view.height, scene.view.width
         below = self._without_selection(shown, shape, exact=exact, mode=mode, dark=scene.dark, heat=heat)
         rgba = with_selected(below, chosen, mode=mode, dark=scene.dark)
-        counts = np.bincount(scene.unit, minlength=1)
-        n = sum(int(counts[unit]) for unit in scene.visible if unit < len(counts))
-        self._on_picture(Painted(scene, rgba, exact, n if exact else round(n * PREVIEW_SHARE)))
+        self._on_picture(Painted(scene, rgba, exact, sum(numbers.get(unit, 0) for unit in scene.visible)))
 
     def _without_selection(
         self, shown: dict[int, Image], shape: tuple[int, int], *, exact: bool, mode: str, dark: bool, heat: bool
@@ -228,6 +234,11 @@ class Painter:
             among=np.isin(scene.unit, list(scene.visible)),
         )  # fmt: skip
         return scene.rows[hit]
+
+
+def _numbers(unit: NDArray[np.int32]) -> dict[int, int]:
+    """Return how many events each unit has."""
+    return dict(enumerate(np.bincount(unit, minlength=1).tolist()))
 
 
 def _places(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:

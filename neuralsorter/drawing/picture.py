@@ -20,10 +20,10 @@ from .scanning import furthest
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """Count images of a random part of the waveforms, and how many that are."""
+    """Count images of a random part of the waveforms, and how many of each unit that are."""
 
     images: MappingProxyType[int, Image]
-    n_drawn: int
+    n_drawn: MappingProxyType[int, int]
 
 
 class Picture:
@@ -182,7 +182,8 @@ class Picture:
         rows = np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)).astype(np.int32)
         groups = self._block.group(self._unit[rows], rows)
         images = self._draw(Canvas(self._block, whole), groups, stop)
-        return None if images is None else Preview(MappingProxyType(images), n)
+        n_drawn = dict(zip(groups.names.tolist(), np.diff(groups.starts).tolist(), strict=True))
+        return None if images is None else Preview(MappingProxyType(images), MappingProxyType(n_drawn))
 
     def _all(self) -> Groups:
         if self._groups is None:

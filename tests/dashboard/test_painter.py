@@ -70,3 +70,22 @@ def test_the_evidence_comes_even_if_a_newer_wish_overtakes_the_first(page: Page,
         assert page.troubles == []
     finally:
         made.close()
+
+
+def test_a_preview_says_exactly_how_many_of_the_shown_waveforms_it_has(
+    page: Page, scene: painter.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painter, "PREVIEW_FROM", 0)
+    monkeypatch.setattr(painter, "PREVIEW_SHARE", 0.5)
+    page.go.set()
+    made = painter.Painter(page.on_picture, lambda *_: None, page.troubles.append)
+    try:
+        made._seconds_per_event = 1.0  # a slow machine
+        made.paint(replace(scene, visible=frozenset({2})))
+        page.wait_for(lambda: len(page.pictures) == 2)
+        preview, exact = page.pictures
+        drawn = np.random.default_rng(0).choice(200, 100, replace=False)
+        assert (preview.exact, preview.n_drawn) == (False, int((scene.unit[drawn] == 2).sum()))
+        assert (exact.exact, exact.n_drawn) == (True, 100)
+    finally:
+        made.close()
