@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .errors import ProjectError
 from .spikes import NO_UNIT, Spikes, empty_channels, empty_triggers
-from .storage.columns import mapped, table_from_json, table_to_json, write_array, write_bytes, write_header
+from .storage.columns import UNREADABLE, mapped, table_from_json, table_to_json, write_array, write_bytes, write_header
 from .storage.disk import PARTIAL, READ_ONLY_MODE, remove_tree, sha256_of, sync_file, sync_folder
 
 MANIFEST = "manifest.json"
@@ -30,6 +30,7 @@ _COLUMNS = {
     "segment": "segment",
     "source_row": "source_row",
 }
+_TYPES = {"times": np.dtype(np.float64), "source_row": np.dtype(np.int64)}  # all others are int32
 _OMITTED_WHEN = {"segment": 0, "old_unit": NO_UNIT}  # a column that is this everywhere takes no file
 
 Progress = Callable[[float, str], None]  # the fraction done, and what is being done
@@ -175,7 +176,7 @@ def read(folder: Path) -> Experiment:
             source=facts["source"],
             raw=mapped(folder / "waveforms.npy"),
             **columns,
-            channel_ptr=np.load(folder / "channel_ptr.npy", allow_pickle=False),
+            channel_ptr=_bounds(folder, n),
             sampling_rate=facts["sampling_rate"],
             pre_samples=facts["pre_samples"],
             uv_per_bit=facts["uv_per_bit"],
@@ -186,7 +187,7 @@ def read(folder: Path) -> Experiment:
             folder=folder,
             digest=hashlib.sha256(data).hexdigest(),
         )
-    except (OSError, ValueError, KeyError, TypeError) as cause:
+    except UNREADABLE as cause:
         raise ProjectError(
             f"{folder}: the stored events cannot be read ({cause}). Run `neuralsorter verify` and restore the folder"
             " from a copy, or import the original file again."
@@ -269,8 +270,23 @@ def _write_waveforms(experiment: Experiment, folder: Path, progress: Progress | 
 
 def _column(folder: Path, name: str, n: int, files: dict[str, Any]) -> NDArray[Any]:
     if f"{name}.npy" in files:
-        return mapped(folder / f"{name}.npy")
+        column = mapped(folder / f"{name}.npy")
+        if column.dtype != _TYPES.get(name, np.dtype(np.int32)):
+            raise ValueError(f"{name}.npy holds {column.dtype}")
+        return column
     return np.broadcast_to(np.int32(_OMITTED_WHEN[name]), (n,))
+
+
+def _bounds(folder: Path, n: int) -> NDArray[np.int64]:
+    """Return `channel_ptr`, which must divide all rows among the channels: other numbers would show wrong events."""
+    bounds = np.load(folder / "channel_ptr.npy", allow_pickle=False)
+    whole = bounds.dtype == np.int64 and bounds.ndim == 2 and bounds.shape[1] == 3
+    cuts = np.r_[0, bounds[:, 2]] if whole else np.zeros(0, np.int64)
+    if not (whole and np.array_equal(cuts[:-1], bounds[:, 1]) and cuts[-1] == n and (np.diff(cuts) > 0).all()):
+        raise ValueError("channel_ptr.npy does not divide the rows among the channels")
+    if (np.diff(bounds[:, 0]) <= 0).any():
+        raise ValueError("channel_ptr.npy does not have its channels in order")
+    return np.asarray(bounds)
 
 
 def _damaged_channels(path: Path, folder: Path, facts: dict[str, Any]) -> str:
@@ -281,6 +297,6 @@ def _damaged_channels(path: Path, folder: Path, facts: dict[str, Any]) -> str:
             for channel, start, stop in bounds.tolist()
             if hashlib.sha256(np.ascontiguousarray(raw[start:stop]).data).hexdigest() != facts["channels"][str(channel)]
         ]
-    except (OSError, ValueError, KeyError):
+    except UNREADABLE:
         return ""
     return f" (channels {', '.join(bad)})" if bad else " (its header)"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -146,7 +147,24 @@ def test_opening_reads_no_waveforms(tmp_path: Path) -> None:
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
             file.truncate(file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize)
+    bounds = np.load(folder / "channel_ptr.npy")
+    bounds[-1, 2] = n
+    (folder / "channel_ptr.npy").unlink()
+    np.save(folder / "channel_ptr.npy", bounds)
     e = store.read(folder)
     assert e.raw.nbytes > 46e9
     assert not e.raw[-1].any()
     assert e.fresh_unit()[n // 2] == 0
+
+
+@pytest.mark.parametrize("name", ["channel_ptr", "times", "unit", "waveforms", "source_row"])
+def test_a_damaged_head_of_a_column_is_said_whatever_byte_it_hits(tmp_path: Path, name: str) -> None:
+    stored(tmp_path, spikes())
+    path = tmp_path / "0000" / f"{name}.npy"
+    path.chmod(0o644)
+    whole = path.read_bytes()
+    for at in range(128):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        assert store.problems(tmp_path / "0000") != []
+        with contextlib.suppress(ProjectError):  # anything else would reach the user as it is
+            store.read(tmp_path / "0000")

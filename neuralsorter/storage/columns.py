@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -12,6 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .disk import READ_ONLY_MODE, sha256_of, sync_file
+
+# What numpy raises for a .npy whose head is damaged: it parses the head as Python.
+UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, TokenError, MemoryError, OverflowError, TypeError, KeyError)
 
 
 def write_header(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
