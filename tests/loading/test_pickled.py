@@ -92,7 +92,12 @@ def also_elsewhere(told: dict[str, Any]) -> None:
     told["TimeStamps"] = [np.full(60, i, np.float32) for i in range(2500)]
 
 
-@pytest.mark.parametrize("change", [ragged, of_two_types, twice, also_elsewhere])
+def one_elsewhere_and_one_unlike(told: dict[str, Any]) -> None:
+    told["Mean"] = [np.zeros(60, np.float32), np.ones(60, np.float32)]
+    ragged(told)
+
+
+@pytest.mark.parametrize("change", [ragged, of_two_types, twice, also_elsewhere, one_elsewhere_and_one_unlike])
 @pytest.mark.parametrize("protocol", [3, 4, 5])
 def test_rows_that_are_not_all_alike_are_what_pickle_makes_of_them(
     tmp_path: Path, protocol: int, change: Callable[[dict[str, Any]], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,28 @@ def test_spikeinterface_loads_the_sorting(tmp_path: Path, spikes: ns.Spikes) -> 
         core.load(tmp_path / "a.sorting"), json.loads(curation(tmp_path, spikes).read_text())
     )
     assert sorted(curated.unit_ids) == [f"{channel}_{unit}" for channel in (3, 5, 9) for unit in (1, 2)]
+
+
+def test_spikeinterface_reads_the_wave_clus_file(
+    tmp_path: Path, spikes: ns.Spikes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractors = pytest.importorskip("spikeinterface.extractors")
+    helper = importlib.import_module("spikeinterface.extractors.matlabhelpers").MatlabHelper
+    field = helper._getfield
+
+    def number_or_matrix(self: Any, name: str) -> Any:
+        """Return what 0.105 takes from 1 x 1 matrices of MATLAB in a way that NumPy has ended (2026-11)."""
+        value = np.squeeze(field(self, name))
+        return np.squeeze(value.item()) if value.dtype == object else value
+
+    monkeypatch.setattr(helper, "_getfield", number_or_matrix)
+    one = replace(spikes, labels={(3, 2): "unsorted"}).take(np.flatnonzero(spikes.channel == 3))
+    ns.save(one, tmp_path / "times_a.mat")
+    sorting = extractors.read_waveclus(tmp_path / "times_a.mat", keep_good_only=False)
+    assert (sorting.sampling_frequency, sorting.unit_ids.tolist()) == (20_000.0, [0, 1])
+    for code, unit in ((0, 2), (1, 1)):  # wave_clus calls class 0 what it did not sort
+        times = sorting.get_unit_spike_train(code, segment_index=0) / 20_000
+        np.testing.assert_allclose(times, one.times_s[one.unit == unit], atol=3e-5)
 
 
 def curation(tmp_path: Path, spikes: ns.Spikes, **changes: Any) -> Path:
