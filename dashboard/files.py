@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from neuralsorter.loading.remarks import collected
 from neuralsorter.project import Project
 from neuralsorter.storage.folder import SUFFIX as PROJECT
 
+from .dropping import kept
 from .folders import UP, Folders
 from .importing import Importing, is_raw
 from .reports import REPORT, report_name, start_report
@@ -211,12 +211,8 @@ class Files(pn.viewable.Viewer):
     def _dropped(self, event: param.parameterized.Event) -> None:
         if not event.new:
             return
-        folder = Path(tempfile.mkdtemp(prefix="neuralsorter-"))
-        paths = []
-        for name, content in event.new.items():
-            path = folder / Path(name).name  # the browser's name only: never a path
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
-            paths.append(path)
+        settings = self.workspace.settings
+        paths = kept(event.new, settings.projects_folder or settings.plugins_folder.parent / "projects")
         self.drop.value = {}
         self.open_dialog.open = False
         self.open(paths)

@@ -31,7 +31,7 @@ def recordings(
             progress(number / len(files), f"reading {Path(file).name}")
         spikes, notes = load_with_notes(file, cancel=cancel)
         for note in notes:
-            remark(note)
+            remark(note.replace(str(file), Path(file).name, 1))
         told = Path(file).absolute()  # what the file is called from any folder: export must know it again
         form = form or (spikes.sampling_rate, spikes.pre_samples, spikes.raw.shape[1:])
         if spikes.raw.shape[1:-1] != form[2][:-1]:

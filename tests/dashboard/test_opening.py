@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 from scipy.io import savemat
 
 import neuralsorter as ns
+from dashboard.dropping import kept
 from dashboard.opening import open_project
 from neuralsorter.errors import Cancelled
 from neuralsorter.loading.remarks import collected
@@ -95,3 +97,15 @@ def test_what_a_reader_assumed_is_told_when_a_project_is_made(opened: Opening, t
     with collected() as remarks:
         opened([tmp_path / "a_spikes.mat"]).close()
     assert "states no sampling rate: 24000 Hz is assumed" in " ".join(remarks)
+
+
+def test_a_dropped_file_is_kept_where_projects_go_and_found_again(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "projects"
+    assert kept({"../../a.nev": b"one"}, folder) == [folder / "a.nev"]
+    assert kept({"a.nev": b"two", "b.csv": "text"}, folder) == [folder / "a_2.nev", folder / "b.csv"]
+    assert kept({"a.nev": b"one"}, folder) == [folder / "a.nev"]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.nev", "a_2.nev", "b.csv"]
+    (tmp_path / "a file").write_text("no folder can be made here")
+    (elsewhere,) = kept({"c.nev": b"three"}, tmp_path / "a file" / "projects")
+    assert elsewhere.read_bytes() == b"three"
+    shutil.rmtree(elsewhere.parent)
