@@ -161,6 +161,26 @@ def test_a_unit_kept_whole_is_not_suggested_for_splitting_until_that_is_undone(a
     wait(app, lambda: app.workspace.case is not None)
 
 
+def test_the_review_brings_a_suggestion_that_one_key_takes(app: Any) -> None:
+    from dashboard import reviewing
+
+    sort(app)
+    project, workspace = app.workspace.project, app.workspace
+    project.merge(0, [2, 3])
+    workspace.queue.bring_up(project, None)
+    assert workspace.queue.wait(60)
+    concerns = {c.kind: c for c in workspace.queue.ranked(project)}
+    assert concerns["split"].units == (2,)
+    reviewing.show(workspace, concerns["split"])
+    wait(app, lambda: workspace.case is not None)
+    assert "T splits it" in workspace.says
+    app.act("accept suggestion")
+    wait(app, lambda: len(set(project.unit)) == 3)
+    app.act("undo")
+    project.keep_whole(0, 2)
+    assert "split" not in {c.kind for c in workspace.queue.ranked(project)}
+
+
 def test_an_answer_without_a_question_changes_nothing(app: Any) -> None:
     before = app.workspace.project.n_edits
     for answer in ("accept suggestion", "reject suggestion"):
