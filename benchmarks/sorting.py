@@ -60,6 +60,7 @@ def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> di
     true, found = truth[kept], labels[kept]
     clusters = np.unique(found)
     both = np.array([[np.sum((true == u) & (found == c)) for c in clusters] for u in units], float)
+    both = both.reshape(len(units), len(clusters))
     of_unit, of_cluster = both.sum(axis=1, keepdims=True), np.array([[np.sum(found == c) for c in clusters]], float)
     f1 = 2 * both / (of_unit + of_cluster)
     hit = (both >= 0.5 * of_unit) & (both >= 0.5 * of_cluster)
@@ -70,8 +71,8 @@ def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> di
         "units": len(units),
         "ARI": float(adjusted_rand_score(true[single], found[single])) if len(units) > 1 else float("nan"),
         "accuracy": float(both[linear_sum_assignment(-both)].sum() / max(single.sum(), 1)),
-        "F1": float(f1[linear_sum_assignment(-f1)].sum() / len(units)),
-        "hits": float(hit.any(axis=1).mean()),
+        "F1": float(f1[linear_sum_assignment(-f1)].sum() / len(units)) if units else float("nan"),
+        "hits": float(hit.any(axis=1).mean()) if units else float("nan"),
         "spurious": int(spurious.sum()),
     }
 

@@ -32,7 +32,8 @@ def peers() -> dict[str, Labeller]:
 
         def umap_hdbscan(data: Set, seed: int) -> NDArray[Any]:
             flat = umap.UMAP(random_state=seed).fit_transform(_aligned(data))
-            return np.asarray(hdbscan.HDBSCAN(min_cluster_size=max(20, len(flat) // 100)).fit_predict(flat))
+            labels = hdbscan.HDBSCAN(min_cluster_size=max(20, len(flat) // 100)).fit_predict(flat)
+            return _nearest_mean(flat, np.asarray(labels) + 1)
 
         found["UMAP + HDBSCAN"] = umap_hdbscan
     except ImportError:
@@ -81,7 +82,7 @@ def _haar(waves: NDArray[Any], levels: int = 4) -> NDArray[np.float64]:
 
 
 def _nearest_mean(points: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
-    """Give the events that SPC leaves out, 0, to the nearest mean."""
+    """Give the events that a sorter leaves out, 0, to the nearest mean."""
     found = np.unique(labels[labels > 0])
     if not len(found):
         return np.zeros(len(points), np.int64)

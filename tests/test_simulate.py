@@ -123,5 +123,27 @@ def test_no_channel_and_no_unit_are_fine() -> None:
 def test_a_wrong_name_is_refused_in_one_sentence() -> None:
     with pytest.raises(DataError, match="polarity"):
         simulate(1, 1.0, polarity="up")
+    with pytest.raises(DataError, match="noise_of"):
+        simulate(1, 1.0, noise_of="rain")
     with pytest.raises(DataError, match="sawtoth"):
         simulate(1, 1.0, artefact_kinds=("sawtoth",))
+
+
+def test_noise_made_of_spikes_has_their_spectrum() -> None:
+    def share_below_500_hz(noise_of: str) -> float:
+        quiet = simulate(
+            1, 20.0, 2, 0, multi_unit_cells=0, artefact_rate_hz=0.0, common_rate_hz=0.0, noise_of=noise_of,
+            threshold_sigmas=2.5, n_samples=200, pre_samples=100, uv_per_bit=None,
+        )  # fmt: skip
+        power = np.square(np.abs(np.fft.rfft(quiet.spikes.raw * np.hanning(200), axis=1))).mean(axis=0)
+        return float(power[:5].sum() / power.sum())
+
+    assert share_below_500_hz("spikes") != pytest.approx(share_below_500_hz("amplifier"), rel=0.1)
+
+
+def test_unequal_rates_make_few_fast_cells_and_many_slow_ones() -> None:
+    def sizes(rates: str) -> np.ndarray:
+        made = simulate(1, 60.0, 5, 12, noise_level=0.05, artefact_rate_hz=0.0, common_rate_hz=0.0, rates=rates)
+        return np.bincount(made.truth_unit[(made.truth_unit > 0) & (made.truth_unit < 100)])[1:]
+
+    assert np.median(sizes("unequal")) < 0.8 * np.median(sizes("even"))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
+from scipy.fft import irfft, rfft
+from scipy.signal import lfilter, oaconvolve
 
 from .artefacts import LEAD_MS, draw_artefact, draw_size
 from .shapes import PHASES, Band, Bank, draw_bank
@@ -17,6 +18,8 @@ MULTI_UNIT = 100
 MATCH_MS = (-0.15, 0.85)  # a spike's extremum, from the crossing it caused
 TAIL_MS = -2.5  # crossings this long after a large spike are its tail
 OVERLAP_MS = 1.0
+UNIT_HZ = (0.5, 5.0)
+_NOISE_CELLS = 60
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Setup:
     artefact_kinds: Sequence[str]
     artefact_rate_hz: float
     dead_s: float
+    noise_of: str
+    rates: str
 
     @property
     def trace_samples(self) -> int:
@@ -110,7 +115,11 @@ def draw_cells(rng: np.random.Generator, setup: Setup) -> Cells:
     n_cells = n_units + setup.multi_unit_cells
     bank = draw_bank(rng, max(n_cells, 1), setup.band, setup.rate_hz, setup.odd_share)
     cell_size = np.r_[rng.uniform(0.7, 1.6, n_units) / level, rng.uniform(1.5, 4.5, setup.multi_unit_cells)]
-    rates = np.r_[rng.uniform(0.5, 5.0, n_units), rng.uniform(0.3, 1.5, setup.multi_unit_cells)]
+    low, high = UNIT_HZ
+    unit_hz = rng.uniform(low, high, n_units)
+    if setup.rates == "unequal":  # as many cells between 0.5 and 1 Hz as between 2.5 and 5
+        unit_hz = low * (high / low) ** ((unit_hz - low) / (high - low))
+    rates = np.r_[unit_hz, rng.uniform(0.3, 1.5, setup.multi_unit_cells)]
     times: list[NDArray[np.float64]] = []
     sizes: list[NDArray[np.float32]] = []
     for rate, size in zip(rates, cell_size, strict=True):
@@ -138,13 +147,23 @@ def detect(rng: np.random.Generator, setup: Setup, cells: Cells, artefacts: Sequ
 
 
 def _noise(rng: np.random.Generator, setup: Setup) -> NDArray[np.float32]:
-    """Amplifier noise and the hum of tissue, which falls with frequency, through the band-pass; SD 1."""
+    """Noise of SD 1: of the amplifier and the hum of tissue through the band-pass, or of the spikes of far cells."""
     raw = rng.standard_normal(setup.trace_samples, dtype=np.float32)
+    if setup.noise_of == "spikes":
+        return _spikes_of_far_cells(rng, raw, setup)
     pole = np.float32(rng.uniform(0.5, 0.95))
     mixed = lfilter(np.ones(1, np.float32), np.array([1, -pole], np.float32), raw)
     share = np.float32(rng.uniform(0.0, 0.6))
     trace = setup.band.apply((1 - share) * mixed + share * raw, setup.rate_hz)
     return trace / np.float32(trace.std() + 1e-12)
+
+
+def _spikes_of_far_cells(rng: np.random.Generator, raw: NDArray[np.float32], setup: Setup) -> NDArray[np.float32]:
+    """Turn white noise into what very many small spikes sum to: Gaussian, with the mean spectrum of spikes."""
+    shapes = draw_bank(rng, _NOISE_CELLS, setup.band, setup.rate_hz).shapes[:, 0]
+    power = np.square(np.abs(rfft(shapes, 2 * shapes.shape[1], axis=1))).mean(axis=0)
+    trace = oaconvolve(raw, np.roll(irfft(np.sqrt(power)), shapes.shape[1]).astype(np.float32), "same")
+    return np.asarray(trace / (trace.std() + 1e-12), np.float32)
 
 
 def _add_cells(trace: NDArray[np.float32], cells: Cells) -> None:

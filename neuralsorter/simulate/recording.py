@@ -17,6 +17,11 @@ from .artefacts import HELD_OUT_KINDS, KINDS
 from .channel import Artefact, Events, Setup, detect, draw_artefacts, draw_cells, no_events
 from .shapes import Band
 
+_CHOICES = {
+    "polarity": ("both", "negative", "positive"),
+    "noise_of": ("amplifier", "spikes"),
+    "rates": ("even", "unequal"),
+}
 _COLUMNS = ("truth_unit", "kind", "overlap", "amplitude_sigma")
 
 
@@ -80,6 +85,8 @@ def simulate(
     common_rate_hz: float = 0.05,
     multi_unit_cells: int = 20,
     odd_share: float = 0.0,
+    noise_of: str = "amplifier",
+    rates: str = "even",
     uv_per_bit: float | None = 0.25,
     n_events: int | None = None,
 ) -> Simulation:
@@ -116,13 +123,18 @@ def simulate(
         Distant cells per channel.
     odd_share : float
         Share of cells whose shape is outside the usual families.
+    noise_of : {"amplifier", "spikes"}
+        Noise falls with frequency, or has the mean spectrum of spikes, as where it is made of those of many far cells
+        (Quian Quiroga et al. 2004; Martinez et al. 2009).
+    rates : {"even", "unequal"}
+        Rates of cells are uniform between 0.5 and 5 Hz, or their logarithms are: many slow cells, few fast ones.
     uv_per_bit : float or None
         Waveforms are int16 of this scale; None gives float32.
     n_events : int, optional
         Repeat the recording, with fresh noise, up to this many events.
 
     """
-    _check(polarity, artefact_kinds)
+    _check(artefact_kinds, polarity=polarity, noise_of=noise_of, rates=rates)
     setup = Setup(
         duration_s=duration_s,
         rate_hz=sampling_rate,
@@ -138,6 +150,8 @@ def simulate(
         artefact_kinds=artefact_kinds,
         artefact_rate_hz=artefact_rate_hz,
         dead_s=dead_time_ms / 1000,
+        noise_of=noise_of,
+        rates=rates,
     )
     common = draw_artefacts(np.random.default_rng([seed, 0, 1]), setup, artefact_kinds, common_rate_hz)
     channels = {c: _channel(np.random.default_rng([seed, c]), setup, common) for c in range(1, n_channels + 1)}
@@ -164,9 +178,10 @@ def tile(simulation: Simulation, n_events: int, *, duration_s: float, seed: int 
     return replace(simulation, spikes=repeated, **{name: getattr(simulation, name)[rows] for name in _COLUMNS})
 
 
-def _check(polarity: str, kinds: Sequence[str]) -> None:
-    if polarity not in ("both", "negative", "positive"):
-        raise DataError(f"simulate: polarity is 'both', 'negative' or 'positive'. Got {polarity!r}.")
+def _check(kinds: Sequence[str], **chosen: str) -> None:
+    for name, choice in chosen.items():
+        if choice not in _CHOICES[name]:
+            raise DataError(f"simulate: {name} is one of {', '.join(map(repr, _CHOICES[name]))}. Got {choice!r}.")
     known = KINDS | HELD_OUT_KINDS
     for kind in kinds:
         if kind not in known:

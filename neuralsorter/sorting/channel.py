@@ -92,9 +92,10 @@ def _sort_channel(
     height = np.abs(waves.reshape(len(waves), -1, align.count)[..., align.before]).max(axis=1)
     company = _in_company(waves, recipe, seed)
     faint_below = _FAINT * float(np.quantile(height, _THRESHOLD))
-    waves, height = waves[company], height[company]
-    labels, names = split(waves, height < faint_below, recipe, seed, trace, lambda: check(cancel))
-    units = _Units(waves, labels, names, height, faint_below, times_s[rows[company]], recipe, trace)
+    faint = np.abs(waves).max(axis=1) < faint_below  # a cell upside down may cross by a small phase: it is not faint
+    waves, height, faint = waves[company], height[company], faint[company]
+    labels, names = split(waves, faint, recipe, seed, trace, lambda: check(cancel))
+    units = _Units(waves, labels, names, height, faint, faint_below, times_s[rows[company]], recipe, trace)
     return units.assign(waveforms, align, trace, cancel)
 
 
@@ -164,6 +165,7 @@ class _Units:
         labels: NDArray[Any],
         names: list[int],
         height: NDArray[Any],
+        faint: NDArray[Any],
         faint_below: float,
         times_s: NDArray[Any],
         recipe: Recipe,
@@ -172,7 +174,13 @@ class _Units:
         self.centre, self.axes = principal_axes(waves, FINAL_AXES)
         points = (waves - self.centre) @ self.axes
         labels, merges = merge_parts(
-            points, labels, recipe.alpha, height < faint_below, recipe.alpha_faint, times_s=times_s
+            points,
+            labels,
+            recipe.alpha,
+            faint,
+            recipe.alpha_faint,
+            times_s=times_s,
+            shapes=(points, -self.centre @ self.axes),
         )
         self.names = trace.merged(names, merges)
         self.lines = discriminant_axes(points, labels, _MOST_AXES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,10 @@ from numpy.typing import NDArray
 from . import diptest, timing
 
 _SHRINKAGE = 1e-3
+_LEAST_LUMP, _LEAST_AXES, _LEAST_DISTANCE, _LEAST_GAIN = 40, 4, 2.3, 40.0
+_EM_STEPS = 15
+_STRAY = 0.01
+_BY_SHAPE = 0.5  # as if there were a gap, of this share of alpha
 _MOST_TESTED = 3000
 _WINDOW = 2.0  # of the larger part, at most this many times the events of the smaller, those nearest to the gap
 
@@ -29,14 +35,27 @@ class Merge:
     sizes: tuple[int, int] = (0, 0)  # events compared
 
 
-def _together(sizes: tuple[int, int], least: int, strictness: float) -> str:
+@dataclass(frozen=True)
+class _Pair:
+    """What was found between two groups."""
+
+    p: float
+    distance: float
+    strictness: float  # of the spike times: > 1 speaks for two cells, < 1 for one
+    excess: float  # above 1 they are merged
+    by_shape: bool = False
+
+
+def _together(sizes: tuple[int, int], least: int, pair: _Pair) -> str:
     if min(sizes) < least:
         return "too few events to stand alone"
-    return "no clear gap, and never within the refractory time" if strictness < 1 else "no gap between them"
+    return "no clear gap, and never within the refractory time" if pair.strictness < 1 else "no gap between them"
 
 
-def _apart(strictness: float) -> str:
-    return "a gap between them, and as many coincidences as chance" if strictness > 1 else "a gap between them"
+def _apart(pair: _Pair) -> str:
+    if pair.by_shape:
+        return "no gap, but two shapes, one not merely smaller than the other"
+    return "a gap between them, and as many coincidences as chance" if pair.strictness > 1 else "a gap between them"
 
 
 def discriminant_axes(points: NDArray[Any], labels: NDArray[Any], most: int) -> NDArray[np.float64]:
@@ -71,21 +90,70 @@ def gap(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
     return diptest.p_value(diptest.dip(window), len(window)), distance
 
 
-def _strictness(times_s: NDArray[Any], labels: NDArray[Any], first: int, second: int) -> float:
-    return timing.strictness(times_s[labels == first], times_s[labels == second], timing.dead_time(times_s))
+def two_lumps(first: NDArray[Any], second: NDArray[Any], origin: NDArray[Any]) -> bool:
+    """Say whether two groups of points (n, d) are two by their shapes, even where no gap lies between them.
+
+    A small unit beside a large one makes a shoulder, not a second mode. One unit can have a shoulder as well, but along
+    the line from `origin`, the silent waveform, on which spikes of a burst shrink and drift moves a unit. So that line
+    is left out. Along Fisher's line for the rest, learned from every other event and looked at in the others, two
+    Gaussians must explain the events far better than one.
+    """
+    smaller = min(len(first), len(second))
+    if smaller < _LEAST_LUMP or first.shape[1] < _LEAST_AXES:
+        return False
+    both = np.concatenate([first, second])
+    size = both.mean(axis=0) - origin
+    size /= max(float(np.sqrt(size @ size)), 1e-300)
+    first, second = first - np.outer(first @ size, size), second - np.outer(second @ size, size)
+    gain = 0.0
+    for half in (0, 1):
+        axis = _fisher(first[half::2], second[half::2])
+        a, b = first[1 - half :: 2] @ axis, second[1 - half :: 2] @ axis
+        deviation = math.sqrt((a.var() + b.var()) / 2)
+        if b.mean() - a.mean() < _LEAST_DISTANCE * deviation:
+            return False
+        gain += _gain(a, b)
+    return gain > _LEAST_GAIN
 
 
-def separating_line(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
-    """Return all points along Fisher's line, `first` lower, and the distance of the means in deviations."""
+def _gain(first: NDArray[Any], second: NDArray[Any]) -> float:
+    """Return by how much two Gaussians explain values better than one, in log likelihood; far ones weigh little."""
+    values = np.concatenate([first, second])
+    share = np.r_[np.zeros(len(first)), np.ones(len(second))]
+    lowest = np.log(_STRAY / max(float(np.ptp(values)), 1e-300))
+    alone = np.logaddexp(_log_normal(values, np.ones(len(values))), lowest).sum()
+    for _ in range(_EM_STEPS):
+        parts = np.stack([_log_normal(values, 1 - share), _log_normal(values, share)])
+        share = 1 / (1 + np.exp(np.clip(parts[0] - parts[1], -50, 50)))
+    return float(np.logaddexp(np.logaddexp(parts[0], parts[1]), lowest).sum() - alone)
+
+
+def _log_normal(values: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the log of share times density, at `values`, of the Gaussian of the values weighted."""
+    total = max(float(weight.sum()), 1e-9)
+    mean = float(weight @ values) / total
+    variance = max(float(weight @ np.square(values - mean)) / total, 1e-12)
+    log_density = -0.5 * (np.square(values - mean) / variance + math.log(2 * math.pi * variance))
+    return np.asarray(log_density + math.log(total / len(values)))
+
+
+def _fisher(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the axis (d,) along which two groups of points lie furthest apart for their spread, `first` lower."""
     d = first.shape[1]
     step = second.mean(axis=0) - first.mean(axis=0)
     spread = np.atleast_2d(np.cov(first.T)) if len(first) > 1 else np.zeros((d, d))
     spread = spread + (np.atleast_2d(np.cov(second.T)) if len(second) > 1 else 0.0)
     shrink = max(_SHRINKAGE, min(0.5, d / (len(first) + len(second))))
     spread = (1 - shrink) * spread + (shrink * np.trace(spread) / d + 1e-12) * np.eye(d)
-    axis = np.linalg.solve(spread, step)
+    return np.asarray(np.linalg.solve(spread, step))
+
+
+def separating_line(first: NDArray[Any], second: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    """Return all points along Fisher's line, `first` lower, and the distance of the means in deviations."""
+    axis = _fisher(first, second)
     line = np.concatenate([first @ axis, second @ axis])
     deviation = float(np.sqrt((line[: len(first)].var() + line[len(first) :].var()) / 2))
+    step = second.mean(axis=0) - first.mean(axis=0)
     return line, float(axis @ step) / max(deviation, 1e-300)
 
 
@@ -97,6 +165,7 @@ def merge_parts(
     alpha_faint: float,
     least: int = 8,
     times_s: NDArray[Any] | None = None,
+    shapes: tuple[NDArray[Any], NDArray[Any]] | None = None,
 ) -> tuple[NDArray[np.int64], list[Merge]]:
     """Merge, most unimodal pair first, while some pair of groups has no gap (p > `alpha`) between them.
 
@@ -116,6 +185,10 @@ def merge_parts(
     times_s : ndarray, (n,), optional
         Where known, coincidences within the refractory time make a merge harder, their absence easier.
 
+    shapes : (ndarray (n, m), ndarray (m,)), optional
+        The events along more axes, and the place of the silent waveform there: two bright groups that are two by their
+        shapes, `two_lumps`, stay apart without a gap.
+
     Returns
     -------
     labels, merges : ndarray (n,), list of Merge
@@ -124,37 +197,48 @@ def merge_parts(
     """
     labels = labels.copy()
     merges: list[Merge] = []
-    known: dict[tuple[int, int], tuple[float, float]] = {}
-    strict: dict[tuple[int, int], float] = {}
+    known: dict[tuple[int, int], _Pair] = {}
     while True:
         groups, counts = np.unique(labels, return_counts=True)
         if len(groups) < 2:
             break
-        is_faint = {group: faint[labels == group].mean() > 0.5 for group in groups.tolist()}
-        best: tuple[float, float, int, int] | None = None
-        for i, a in enumerate(groups.tolist()):
-            for b, size in zip(groups[i + 1 :].tolist(), counts[i + 1 :].tolist(), strict=True):
-                if (a, b) not in known:
-                    known[a, b] = gap(points[labels == a], points[labels == b])
-                    if min(size, counts[i]) < least:
-                        known[a, b] = (1.0, known[a, b][1])
-                    strict[a, b] = 1.0 if times_s is None else _strictness(times_s, labels, a, b)
-                p, distance = known[a, b]
-                excess = p / ((alpha_faint if is_faint[a] and is_faint[b] else alpha) * strict[a, b])
-                if best is None or (excess, -distance) > best[:2]:
-                    best = (excess, -distance, a, b)
-        assert best is not None  # noqa: S101 - two groups make one pair
-        excess, _, a, b = best
-        p, distance = known[a, b]
-        if excess <= 1:
-            size_of = dict(zip(groups.tolist(), counts.tolist(), strict=True))
+        size_of = dict(zip(groups.tolist(), counts.tolist(), strict=True))
+        is_faint = {group: faint[labels == group].mean() > 0.5 for group in size_of}
+        for a, b in itertools.combinations(size_of, 2):
+            if (a, b) not in known:
+                bright = None if is_faint[a] or is_faint[b] else shapes
+                asked = alpha_faint if is_faint[a] and is_faint[b] else alpha
+                known[a, b] = _compare(points, labels == a, labels == b, asked, least, times_s, bright)
+        (a, b), pair = max(known.items(), key=lambda item: (item[1].excess, -item[1].distance))
+        if pair.excess <= 1:
             merges += [
-                Merge(a, b, p, s, _apart(strict[a, b]), merged=False, sizes=(size_of[a], size_of[b]))
-                for (a, b), (p, s) in known.items()
+                Merge(*both, k.p, k.distance, _apart(k), merged=False, sizes=(size_of[both[0]], size_of[both[1]]))
+                for both, k in known.items()
             ]
             break
-        sizes = int((labels == a).sum()), int((labels == b).sum())
-        merges.append(Merge(a, b, p, distance, _together(sizes, least, strict[a, b]), into=a, sizes=sizes))
+        sizes = size_of[a], size_of[b]
+        merges.append(Merge(a, b, pair.p, pair.distance, _together(sizes, least, pair), into=a, sizes=sizes))
         labels[labels == b] = a
-        known = {pair: value for pair, value in known.items() if a not in pair and b not in pair}
+        known = {both: value for both, value in known.items() if a not in both and b not in both}
     return np.unique(labels, return_inverse=True)[1].reshape(-1), merges
+
+
+def _compare(
+    points: NDArray[Any],
+    first: NDArray[np.bool_],
+    second: NDArray[np.bool_],
+    alpha: float,
+    least: int,
+    times_s: NDArray[Any] | None,
+    shapes: tuple[NDArray[Any], NDArray[Any]] | None,
+) -> _Pair:
+    """Look for a gap between two groups of events and, where there is none, for two shapes."""
+    p, distance = gap(points[first], points[second])
+    strictness = 1.0
+    if times_s is not None:
+        strictness = timing.strictness(times_s[first], times_s[second], timing.dead_time(times_s))
+    if min(int(first.sum()), int(second.sum())) < least:
+        return _Pair(1.0, distance, strictness, 1 / (alpha * strictness))
+    if shapes is not None and p > alpha and two_lumps(shapes[0][first], shapes[0][second], shapes[1]):
+        return _Pair(p, distance, strictness, min(p / alpha, _BY_SHAPE) / strictness, by_shape=True)
+    return _Pair(p, distance, strictness, p / (alpha * strictness))

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .expectation import improve, log_joint, precision_roots
+from .neighbours import nearest
 
 _REGULARISATION = 1e-3  # of the mean variance
 _PRIOR_EVENTS = 5.0  # weight of the mean covariance in each component's: keeps small components from collapsing
 _STRAY_WIDTH = 10.0  # the outlier component is this many times as wide as all events together, in variance
 _STRAY_SHARE = 0.01
+_SEED = 10  # events of the seed of a small unit
+_MOST_UNLIKELY = 300
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,10 @@ def scan(points: NDArray[Any], most: int, patience: int = 2) -> list[Mixture]:
     for k in range(2, most + 1):
         if n < 3 * (d + 1) * k // 2:
             break
-        current = max(
-            (fit(points, start, max_steps=10, tolerance=1e-3) for start in _splits(points, current)), key=_likelihood
-        )
+        starts = _splits(points, current)
+        if not starts:
+            break
+        current = max((fit(points, start, max_steps=10, tolerance=1e-3) for start in starts), key=_likelihood)
         current = fit(points, current)
         fitted.append(current)
         worse = 0 if current.bic < best else worse + 1
@@ -123,22 +127,55 @@ def _likelihood(mixture: Mixture) -> float:
 
 
 def _splits(points: NDArray[Any], mixture: Mixture) -> list[Mixture]:
-    """Return mixtures with one more component: the heaviest and the most misfitting one split in two."""
+    """Return mixtures with one more component: one split in two, or one more where events are dense and unlikely.
+
+    Components are split along the axis that is least normal, or along the one most like two lumps side by side; few
+    events far out can make an axis less normal than two units do.
+    """
     labels = mixture.assign(points)
-    misfit = np.zeros(len(mixture))
-    axes = np.zeros_like(mixture.means)
+    tries = []
     for c in range(len(mixture)):
         inside = points[labels == c] - mixture.means[c]
         if len(inside) < 4 * points.shape[1]:
             continue
         values, vectors = np.linalg.eigh(mixture.covariances[c])
         along = (inside @ vectors) / np.sqrt(values)
-        flatness = np.abs((along**4).mean(axis=0) - 3.0) + np.abs((along**3).mean(axis=0))
-        axis = int((flatness + 0.3 * values / values.mean()).argmax())
-        axes[c] = vectors[:, axis] * math.sqrt(values[axis])
-        misfit[c] = (flatness[axis] + 0.3) * len(inside)
-    chosen = np.argsort(misfit)[::-1][:3]
-    return [_split(mixture, int(c), axes[c]) for c in chosen if misfit[c] > 0] or [_split(mixture, 0, axes[0])]
+        fourth = (along**4).mean(axis=0)
+        length = 0.3 * values / values.mean()
+        odd = np.abs(fourth - 3.0) + np.abs((along**3).mean(axis=0)) + length
+        lumps = np.maximum(3.0 - fourth, 0.0) + length
+        for kind, score in enumerate((odd, lumps)):
+            axis = int(score.argmax())
+            tries.append((kind, score[axis] * len(inside), c, vectors[:, axis] * math.sqrt(values[axis])))
+    chosen = [
+        t for kind, most in ((0, 3), (1, 2)) for t in sorted((t for t in tries if t[0] == kind), key=_gain)[-most:]
+    ]
+    halved = [_split(mixture, c, axis) for _, _, c, axis in chosen]
+    return [*halved, *_seeded(points, mixture)]
+
+
+def _seeded(points: NDArray[Any], mixture: Mixture) -> list[Mixture]:
+    """Return the mixture with one more component where events are dense and yet unlikely, as a small unit's are."""
+    n, d = points.shape
+    n_unlikely = min(n // 10, _MOST_UNLIKELY)
+    if n_unlikely < 2 * _SEED:
+        return []
+    likelihood = np.logaddexp.reduce(mixture.log_joint(points), axis=1)
+    rows = np.argpartition(likelihood, n_unlikely)[:n_unlikely]
+    unlikely = points[rows]
+    near = nearest(unlikely, np.arange(n_unlikely), _SEED - 1)
+    reach = np.square(unlikely[near[:, -1]] - unlikely).sum(axis=1)
+    top = int((0.5 * d * np.log(reach + 1e-300) + likelihood[rows]).argmin())  # densest, for what the mixture expects
+    seed = unlikely[[top, *near[top]]]
+    covariance = np.eye(d) * max(float(seed.var(axis=0).mean()), 1e-12)
+    share = _SEED / n
+    return [
+        Mixture(
+            np.append(mixture.weights * (1 - share), share),
+            np.vstack([mixture.means, seed.mean(axis=0)]),
+            np.concatenate([mixture.covariances, covariance[None]]),
+        )
+    ]
 
 
 def _split(mixture: Mixture, c: int, axis: NDArray[Any]) -> Mixture:
@@ -150,3 +187,7 @@ def _split(mixture: Mixture, c: int, axis: NDArray[Any]) -> Mixture:
     weights = np.append(mixture.weights, mixture.weights[c] / 2)
     weights[c] /= 2
     return Mixture(weights, means, covariances)
+
+
+def _gain(attempt: tuple[int, float, int, NDArray[Any]]) -> float:
+    return attempt[1]

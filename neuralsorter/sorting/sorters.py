@@ -29,7 +29,7 @@ class AutoencoderGmm(Sorter):
         12, bounds=(1, 40), doc="Most Gaussians tried at once; units inside units are found besides."
     )
     gap = param.Number(
-        0.2,
+        0.05,
         bounds=(0.0, 1.0),
         doc="Two parts stay apart when a gap like theirs has this chance or less within one unit. Lower: fewer units.",
     )

@@ -18,6 +18,7 @@ from .whitening import N_NEIGHBOURS, learn_whitening
 
 _ROUNDS = 8
 _MOST_AXES = 6
+_PER_AXIS = 6  # events per principal axis, at least
 _SETTLED = 1e-3  # share of events that may still change parts
 _TRAINED_ON = 5000
 _RNG_STEP = 7919  # each group inside a group has its own seed
@@ -35,9 +36,9 @@ class Recipe:
     n_latent: int = 5
     most_parts: int = 12
     most_parts_inside: int = 6
-    alpha: float = 0.2
-    alpha_faint: float = 1e-6
-    smallest_split: int = 200
+    alpha: float = 0.05
+    alpha_faint: float = 1e-8
+    smallest_split: int = 80
     training_steps: int = 600
     scanned: int = 5000  # events, evenly spread over time, that BIC is computed on
     deepest: int = 4
@@ -75,7 +76,7 @@ def _split_once(
     waves: NDArray[Any], faint: NDArray[Any], recipe: Recipe, seed: int, trace: Trace, depth: int
 ) -> tuple[NDArray[np.int64], list[int]]:
     n = len(waves)
-    centre, axes = principal_axes(waves, recipe.n_full)
+    centre, axes = principal_axes(waves, min(recipe.n_full, n // _PER_AXIS))  # a noise that few events can tell
     points = (waves - centre) @ axes
     if n < 4 * max(points.shape[1], 1) or not points.shape[1]:
         return np.zeros(n, np.int64), [trace.part()]
@@ -87,17 +88,23 @@ def _split_once(
     if depth == 0:
         trace.bic[:] = [m.bic for m in fitted]
     best = min(range(len(fitted)), key=lambda k: fitted[k].bic)
-    labels, names = _refined(white, numbered(fitted[best].assign(latent)), faint, recipe, trace)
+    silent = whitening(-centre @ axes)
+    labels, names = _refined(white, silent, numbered(fitted[best].assign(latent)), faint, recipe, trace)
     for again in (len(fitted) - 1, 1):
         # A broad Gaussian over a narrow one can fit best and hide small units: look once more, in smaller parts. Or
         # the parts lie across the gap: look once more for two halves.
         if labels.max() == 0 and best != again < len(fitted):
-            labels, names = _refined(white, numbered(fitted[again].assign(latent)), faint, recipe, trace)
+            labels, names = _refined(white, silent, numbered(fitted[again].assign(latent)), faint, recipe, trace)
     return labels, names
 
 
 def _refined(
-    white: NDArray[Any], labels: NDArray[Any], faint: NDArray[Any], recipe: Recipe, trace: Trace
+    white: NDArray[Any],
+    silent: NDArray[Any],
+    labels: NDArray[Any],
+    faint: NDArray[Any],
+    recipe: Recipe,
+    trace: Trace,
 ) -> tuple[NDArray[np.int64], list[int]]:
     """Alternate between the axes that tell the parts apart, a mixture along them, and merging, until parts settle."""
     names = [trace.part() for _ in range(int(labels.max()) + 1)]
@@ -109,7 +116,7 @@ def _refined(
         given = refit.assign(line)
         names = [names[part] for part in np.unique(given)]
         before = numbered(given)
-        after, merges = merge_parts(line, before, recipe.alpha, faint, recipe.alpha_faint)
+        after, merges = merge_parts(line, before, recipe.alpha, faint, recipe.alpha_faint, shapes=(white, silent))
         names = trace.merged(names, merges)
         settled = after.max() == labels.max() and (after != labels).mean() < _SETTLED
         labels = after

@@ -58,6 +58,21 @@ def test_a_stray_event_makes_no_component_and_moves_no_mean() -> None:
     assert np.sort(best.means[big][:, 0]) == pytest.approx([0, 8], abs=0.3)
 
 
+def test_forty_events_apart_from_a_large_group_are_a_component() -> None:
+    points = np.vstack([clusters([[0, 0, 0, 0]], 2000), clusters([[9, 0, 0, 0]], 40, seed=3)])
+    best = best_of(mixture.scan(points, 6))
+    assert len(best) == 2
+    assert best.weights.min() == pytest.approx(40 / 2040, rel=0.2)
+
+
+def test_two_equal_lumps_are_split_although_another_axis_has_far_events() -> None:
+    rng = np.random.default_rng(4)
+    points = clusters([[-3, 0, 0, 0, 0], [3, 0, 0, 0, 0]], 400)
+    points[:, 3] = 0.8 * rng.standard_t(2.5, len(points))  # far events on an axis that tells nothing
+    labels = mixture.scan(points, 2)[-1].assign(points)
+    assert min((labels[:400] == labels[0]).mean(), (labels[400:] != labels[0]).mean()) > 0.95
+
+
 def test_the_fast_exponential_is_exact_enough() -> None:
     values = np.linspace(-29.9, 0, 3001)
     fast = values.copy()

@@ -91,6 +91,29 @@ def test_parts_without_a_gap_are_merged_and_parts_with_one_are_not() -> None:
     assert reasons[1].distance > 5
 
 
+def shoulder(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two groups of 700 and 110 points 3.2 SD apart: no gap lies between them."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(700, 6)), rng.normal(size=(110, 6)) + 3.2 * np.eye(6)[0]
+
+
+def test_a_small_unit_beside_a_large_one_stays_apart_by_its_shape() -> None:
+    large, small = shoulder(6)
+    assert merging.gap(large, small)[0] > 0.1
+    assert merging.two_lumps(large, small, np.array([0.0, 30, 0, 0, 0, 0]))
+
+
+def test_a_shoulder_towards_silence_is_no_second_unit() -> None:
+    large, small = shoulder(6)
+    assert not merging.two_lumps(large, small, np.array([30.0, 0, 0, 0, 0, 0]))
+
+
+def test_two_halves_of_one_cloud_are_not_two_units() -> None:
+    points = np.random.default_rng(7).normal(size=(1500, 6))
+    half = points[:, 0] > 0
+    assert not merging.two_lumps(points[~half], points[half], np.array([0.0, 30, 0, 0, 0, 0]))
+
+
 def test_small_parts_join_the_nearest() -> None:
     rng = np.random.default_rng(4)
     points = np.concatenate([rng.normal(size=(300, 2)), rng.normal(size=(5, 2)) + 9])
