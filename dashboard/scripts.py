@@ -36,7 +36,9 @@ class Scripts(pn.viewable.Viewer):
         self._asked: tuple[Parameter, ...] = ()
         self._widgets: list[Any] = []
         self._last: tuple[ScriptResult, str, NDArray[np.int64], NDArray[np.int32]] | None = None
-        self.choice = pmui.Select(label="Script", options=[], size="small", width=300, searchable=True)
+        self.choice = pmui.Select(
+            label="Script", options=[], size="small", width=300, searchable=True, margin=(12, 4, 0, 10)
+        )
         self.run_button = pmui.Button(
             label="Run", color="primary", size="small", margin=(14, 4), on_click=lambda _: self.run()
         )
