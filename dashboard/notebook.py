@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import panel as pn
+from bokeh.models import UIElement
+from panel.io.notebook import patch_inline_stylesheets
+from panel.models.esm import ReactComponent
+from panel.pane.markup import HTMLBasePane
 
 from neuralsorter.project import Project
 from neuralsorter.spikes import Spikes
+from neuralsorter.warmup import warm
 
+from . import bundle
 from .app import App
 from .evidence import Evidence
 from .jobs import in_cell
@@ -55,6 +64,19 @@ class Cell:
             pn.io.push_notebook(pane)
 
 
+class Block(pn.Column):
+    """What a cell shows. Its styles are put inside it at once: Panel does so widget by widget, a minute long."""
+
+    def _render_model(self, doc: Any = None, comm: Any = None) -> Any:
+        root = super()._render_model(doc, comm)
+        with root.document.models.freeze():
+            for model in root.select({"type": UIElement}):
+                patch_inline_stylesheets(model)
+            for model in root.select({"type": ReactComponent}):
+                model.css_bundle = bundle.ICONS
+        return root
+
+
 class Curation(pn.viewable.Viewer):
     """The dashboard in a cell: `project` is what is edited, `spikes` its events with their present units."""
 
@@ -64,7 +86,7 @@ class Curation(pn.viewable.Viewer):
         with in_cell(cell):
             self.app = App([Path.cwd()])
         self.project = _show(self.app.workspace, what)
-        self._pane = self.app.panel()
+        self._pane = Block(*self.app.panel(), sizing_mode="stretch_width")
         cell.shown.append(self._pane)
 
     def __panel__(self) -> Any:
@@ -86,7 +108,7 @@ class Alone(pn.viewable.Viewer):
     def __init__(self, view: Any, **params: Any) -> None:
         super().__init__(**params)
         self.view = view
-        self.pane = pn.Column(view, height=520, sizing_mode="stretch_width")
+        self.pane = Block(view, height=520, sizing_mode="stretch_width")
 
     def __panel__(self) -> Any:
         return self.pane
@@ -100,7 +122,7 @@ def curate(what: Spikes | Project | str | Path) -> Curation:
 
 def view(name: str, what: Spikes | Project | str | Path, channel: int | None, options: dict[str, Any]) -> Any:
     """Return one view alone on a channel: "waveforms", "means" or the title of a view of the Judge area."""
-    _load()
+    _load_once()
     cell = Cell()
     with in_cell(cell):
         workspace = Workspace()
@@ -122,8 +144,38 @@ def _view(name: str, workspace: Workspace, options: dict[str, Any]) -> Any:
     return kinds[name](workspace, active=True, **options)
 
 
+@cache
+def _load_once() -> None:
+    """Load for the first view of a kernel; a notebook of many views would grow by what each of them loads."""
+    _load()
+
+
 def _load() -> None:
+    bundle.by_name()
+    setattr(HTMLBasePane, "_update", _updated)  # noqa: B010 - its type is another
+    if (shell := _shell()) is not None:
+        shell.display_pub.publish({"application/javascript": bundle.script()})
+        _warm_once()
     pn.extension("tabulator", "codeeditor", "filedropper", inline=True, notifications=True)
+
+
+def _updated(pane: Any, _ref: str, model: Any) -> None:
+    """Change a text, not its styles: Panel 1.9 sends these again each time, as addresses in the internet (2026-11)."""
+    changed = pane._get_properties(model.document)  # noqa: SLF001 - as in the method that this replaces
+    model.update(**{name: value for name, value in changed.items() if name != "stylesheets"})
+
+
+@cache
+def _warm_once() -> None:
+    """Compile in the background what the first gesture would wait for, as a server does."""
+    threading.Thread(target=warm, name="warm", daemon=True).start()
+
+
+def _shell() -> Any:
+    """Return the shell of the kernel this runs in; None in a script."""
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = get() if get is not None else None
+    return shell if hasattr(shell, "kernel") else None
 
 
 def _show(workspace: Workspace, what: Spikes | Project | str | Path) -> Project:

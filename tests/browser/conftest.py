@@ -224,9 +224,11 @@ def open_tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     """Open a page in a context of its own; it is closed after the test."""
     contexts = []
 
-    def start(server: Server, **options: Any) -> Tab:
+    def start(server: Any, *, offline_but: str = "", **options: Any) -> Tab:
         context = browser.new_context(viewport={"width": 1500, "height": 950}, **options)
         contexts.append(context)
+        if offline_but:  # no other request arrives anywhere; Tab records it
+            context.route(lambda address: not address.startswith(offline_but), lambda route: route.abort())
         return Tab(context.new_page(), server.url)
 
     yield start

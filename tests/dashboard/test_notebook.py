@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from bokeh.document import Document
+from bokeh.models import ImportedStyleSheet, UIElement
+from panel.io.resources import set_resource_mode
+from panel.models.esm import ReactiveESM
+from pyviz_comms import Comm  # type: ignore[import-untyped,unused-ignore] # without stubs
 
 import neuralsorter as ns
 
@@ -63,4 +69,30 @@ def test_every_view_can_be_had_alone(name: str) -> None:
 def test_keys_count_only_over_the_block() -> None:
     block = ns.curate(_spikes())
     assert block.app.keys.hover
+    block.close()
+
+
+def test_a_cell_brings_the_widgets_code_once_and_not_with_every_widget() -> None:
+    from dashboard import bundle
+
+    block = ns.curate(_spikes())
+    widgets = list(block._pane.get_root().select({"type": ReactiveESM}))
+    assert len(widgets) > 100
+    assert sum(len(widget.esm) for widget in widgets) < 100_000
+    code = bundle.script()
+    assert "http" not in code.partition("new Blob")[0]
+    assert code.count("data:font/woff2") == 4
+    assert bundle.NAME in Path(bundle.__file__).with_name("bundle.js").read_text()
+    block.close()
+
+
+def test_a_text_that_changes_later_asks_for_no_styles_elsewhere() -> None:
+    block = ns.curate(_spikes())
+    with set_resource_mode("inline"):
+        root = block._pane._render_model(Document(), Comm())
+    block.app.workspace.say("Something else.")
+    block.app.act("next channel")
+    sheets = [sheet for element in root.select({"type": UIElement}) for sheet in element.stylesheets]
+    assert len(sheets) > 100
+    assert [sheet.url for sheet in sheets if isinstance(sheet, ImportedStyleSheet)] == []
     block.close()
