@@ -75,9 +75,8 @@ class NexLoader(Loader):
         same = len(set(waves["mv_per_bit"].tolist())) == 1 and not offset.any()
         units, labels = from_vendor(wire, unit, _UNSORTED, noise=None)
         floats = raw if same else ((raw * scale[:, None] + offset[:, None]) * 1000).astype(np.float32)
-        pre = (
-            round(float(first["pre_s"]) * rate) if first["version"] >= _HAS_PRE and math.isfinite(first["pre_s"]) else 0
-        )
+        ahead = float(first["pre_s"]) * rate if first["version"] >= _HAS_PRE else 0.0
+        pre = round(ahead) if math.isfinite(ahead) else 0
         return Spikes(
             raw=floats[order],
             times_s=ticks[order] / float(header["clock_hz"]),
