@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
-from bokeh.models import UIElement
-from panel.io.notebook import patch_inline_stylesheets
+from bokeh.models import ImportedStyleSheet, UIElement
+from panel.io.notebook import patch_inline_stylesheets, replace_inline_css
 from panel.models.esm import ReactComponent
 from panel.pane.markup import HTMLBasePane
+from panel.reactive import Reactive
 
 from neuralsorter.project import Project
 from neuralsorter.spikes import Spikes
@@ -27,6 +28,8 @@ from .jobs import in_cell
 from .views import VIEWS
 from .waveforms import Waveforms
 from .workspace import Workspace
+
+_properties = Reactive._get_properties  # noqa: SLF001 - followed by a step of ours in a notebook
 
 
 class Cell:
@@ -153,6 +156,7 @@ def _load_once() -> None:
 def _load() -> None:
     bundle.by_name()
     setattr(HTMLBasePane, "_update", _updated)  # noqa: B010 - its type is another
+    setattr(Reactive, "_get_properties", _with_styles_inside)  # noqa: B010
     if (shell := _shell()) is not None:
         shell.display_pub.publish({"application/javascript": bundle.script()})
         _warm_once()
@@ -163,6 +167,17 @@ def _updated(pane: Any, _ref: str, model: Any) -> None:
     """Change a text, not its styles: Panel 1.9 sends these again each time, as addresses in the internet (2026-11)."""
     changed = pane._get_properties(model.document)  # noqa: SLF001 - as in the method that this replaces
     model.update(**{name: value for name, value in changed.items() if name != "stylesheets"})
+
+
+def _with_styles_inside(part: Any, doc: Any) -> dict[str, Any]:
+    """Return the properties of what joins a cell later: Panel 1.9 leaves its styles in the internet (2026-11)."""
+    found = dict(_properties(part, doc))
+    if "stylesheets" in found:
+        found["stylesheets"] = [
+            replace_inline_css(sheet) if isinstance(sheet, ImportedStyleSheet) else sheet
+            for sheet in found["stylesheets"]
+        ]
+    return found
 
 
 @cache

@@ -86,12 +86,13 @@ def test_a_cell_brings_the_widgets_code_once_and_not_with_every_widget() -> None
     block.close()
 
 
-def test_a_text_that_changes_later_asks_for_no_styles_elsewhere() -> None:
+def test_what_changes_or_joins_later_asks_for_no_styles_elsewhere() -> None:
     block = ns.curate(_spikes())
     with set_resource_mode("inline"):
         root = block._pane._render_model(Document(), Comm())
     block.app.workspace.say("Something else.")
     block.app.act("next channel")
+    block.app.act("next view")
     sheets = [sheet for element in root.select({"type": UIElement}) for sheet in element.stylesheets]
     assert len(sheets) > 100
     assert [sheet.url for sheet in sheets if isinstance(sheet, ImportedStyleSheet)] == []
