@@ -46,7 +46,7 @@ class Result(pn.viewable.Viewer):
         super().__init__(**params)
         self.result, self.script, self.before = result, name, before
         self._roots = figures(result) if roots is None else roots
-        parts: list[Any] = [pn.pane.Alert(_code(result.error), alert_type="danger")] if result.error else []
+        parts: list[Any] = [_trouble(result.error)] if result.error else []
         if result.payload is not None:
             parts += [self._rendered(), self._saver()]
         self._pane = pmui.Column(
@@ -179,5 +179,6 @@ def _numbers(root: Any) -> Callable[[], str]:
     return csv
 
 
-def _code(text: str) -> str:
-    return f"```\n{text.replace('```', chr(96) * 2)}\n```"
+def _trouble(text: str) -> Any:
+    """Return an error as it was printed, readable on light and on dark."""
+    return pn.pane.Str(text, sizing_mode="stretch_width", styles={"color": "#d05807", "overflow": "auto"})

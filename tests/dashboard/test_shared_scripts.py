@@ -8,6 +8,7 @@ import pytest
 
 import neuralsorter as ns
 from neuralsorter.errors import PluginError
+from neuralsorter.scripting.script_runner import ScriptResult
 
 
 @pytest.fixture
@@ -27,7 +28,12 @@ def tab(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_source_that_a_page_sends_is_not_run(tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    monkeypatch.setattr(tab.runner, "run", lambda source, *_, **__: ran.append(source))
+
+    def run(source: str, *_: Any, **__: Any) -> ScriptResult:
+        ran.append(source)
+        return ScriptResult("none")
+
+    monkeypatch.setattr(tab.runner, "run", run)
     monkeypatch.setattr(tab.jobs, "start", lambda _, work, *__: work(None, None) is None)
     tab.editor.value = "import os; os.system('true')"
     tab.run()
