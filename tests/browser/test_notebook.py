@@ -31,7 +31,7 @@ project = ns.Project.create("kept.nsort", spikes=spikes)
 block = ns.curate(project)"""
 CELLS = (
     OPENED,
-    "block",
+    "block  # look",
     "print('unit 2:', project.counts(1).get(2), (block.spikes.unit[spikes.channel == 1] == 2).sum())",
     "ns.views.intervals(project, channel=1)",
 )
@@ -51,6 +51,9 @@ def lab(tmp_path: Path) -> Iterator[SimpleNamespace]:
     work = tmp_path / "notebooks"
     work.mkdir()
     (work / "curate.ipynb").write_text(json.dumps(notebook))
+    settings = tmp_path / "config" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)  # else it takes cells that are out of sight out of the page
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -86,14 +89,18 @@ def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def _run(tab: Tab, number: int) -> None:
     """Run one cell, as people do, and wait for its end."""
     tab.page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
-    cell = tab.page.locator(".jp-Notebook .jp-Cell").nth(number)
+    cell = _cell(tab, number)
     cell.locator(".jp-InputArea-editor").click()
     tab.press("Shift+Enter")
     cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]")).wait_for(timeout=120_000)
 
 
+def _cell(tab: Tab, number: int) -> Any:
+    return tab.page.locator(".jp-Notebook .jp-Cell").filter(has_text=CELLS[number].splitlines()[0])
+
+
 def _output(tab: Tab, number: int) -> Any:
-    return tab.page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".jp-OutputArea")
+    return _cell(tab, number).locator(".jp-OutputArea").first
 
 
 def test_lasso_and_keys_reach_the_project_the_notebook_holds(
