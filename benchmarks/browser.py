@@ -93,7 +93,9 @@ def main() -> None:
         project = Path(folder) / "million.nsort"
         ns.Project.create(project, spikes=recording(n)).close()
         server = drive.Server(Path(folder), str(project))
-        chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox", "--disable-gpu"])  # noqa: SLF001
+        chromium = playwright.chromium.launch(
+            executable_path=drive.chromium_path(), args=["--no-sandbox", "--disable-gpu"]
+        )
         try:
             measure(drive, server, chromium, n)
         finally:

@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 
 from .actions import ACTIONS, act
 from .cleaning import Cleaning
+from .connection import Connection
 from .evidence import Evidence
 from .files import Files
 from .help import Help
@@ -18,6 +19,7 @@ from .history import History
 from .judging import Judge
 from .navigator import Navigator
 from .people import People
+from .place import Place
 from .plugins import Plugins
 from .plugins import icon as plugins_icon
 from .review import Review
@@ -44,8 +46,11 @@ class App:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.workspace = Workspace()
+        self.connection = Connection()
+        self.connection.link(self.workspace, tab="tab")
         self.evidence = Evidence()
         self.waveforms = Waveforms(self.workspace, self.evidence)
+        self.place = Place(self.workspace, self.waveforms)
         self.files = Files(self.workspace, roots)
         self.navigator = Navigator(self.workspace)
         self.cleaning = Cleaning(self.workspace)
@@ -70,6 +75,11 @@ class App:
             label="Take over", size="small", color="warning", visible=False,
             on_click=lambda _: self.workspace.take_over(),
             description="Edit here; whoever edits the project now can then only look",
+        )  # fmt: skip
+        self.save_copy = pmui.Button(
+            label="Save a copy…", size="small", color="warning", visible=False,
+            on_click=lambda _: self.files.show_copy(),
+            description="Write the project with its whole history to another place, and go on there",
         )  # fmt: skip
         self.sidebar, self.main = self._sidebar(), self._main()
         self._dialogs = [
@@ -99,7 +109,7 @@ class App:
             title="NeuralSorter",
             header=[self._header()],
             sidebar=[self.sidebar],
-            main=[self.keys, self.main, *self._dialogs],
+            main=[self.connection, self.keys, self.main, *self._dialogs],
             sidebar_width=290,
             busy_indicator="linear",
             theme_config=THEMES,
@@ -119,6 +129,7 @@ class App:
         return pmui.Row(
             self.people.line,
             self.saved,
+            self.save_copy,
             self.take_over,
             *(self._button(name, header=True) for name in ("undo", "redo")),
             plugins_icon(self.plugins),
@@ -200,11 +211,12 @@ class App:
         if project.path is None:
             state = "In memory only"
         elif project.read_only:
-            state = "Not saved" if project.failure else "Watch only"
+            state = "Not saved" if project.failure and project.holds else "Watch only"
         else:
             state = f"Saved {when:%H:%M:%S}" if when else "Saved"
         self.saved.object = f"{state} · {n:,} {'edit' if n == 1 else 'edits'}"
         self.take_over.visible = project.path is not None and project.read_only
+        self.save_copy.visible = project.holds and bool(project.failure)
         self.history.refresh()
         self.units.refresh()
 

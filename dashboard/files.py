@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,16 @@ class Files(pn.viewable.Viewer):
         self.target_name.value = f"{stem}_sorted.npz"
         self.lost.object = ""
         self.save_dialog.open = True
+
+    def show_copy(self) -> None:
+        """Show the Save dialogue with a name for the whole project on another disk, as far as there is one."""
+        self.show_save()
+        project = self.workspace.project
+        if project is not None and project.path is not None:
+            disk = project.path.stat().st_dev
+            elsewhere = next((root for root in self.folders.roots if root.stat().st_dev != disk), self.workspace.spare)
+            name = f"{project.path.stem}_copy_{datetime.now().astimezone():%Y%m%d_%H%M%S}{PROJECT}"
+            self.target_name.value = str(elsewhere / name)
 
     def _list(self) -> None:
         try:
@@ -247,6 +258,8 @@ class Files(pn.viewable.Viewer):
             self.save_dialog.open = True
         elif self.workspace.project is not None:
             self.workspace.say(f"Saved {len(self.workspace.project.unit):,} events to {path}.")
+            if path.suffix == PROJECT and self.workspace.project.failure:
+                self.open([path])  # where edits can be saved
 
     def write_report(self) -> None:
         """Write a report beside the file named."""
@@ -259,7 +272,10 @@ class Files(pn.viewable.Viewer):
         path = Path(text)
         if not path.is_absolute():
             path = self.folder / path
-        self.folders.inside(path.parent)
+        if path.parent == self.workspace.spare:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            self.folders.inside(path.parent)
         if path.exists():
             raise SaveError(path, "there is such a file already", "Choose another name")
         if path.suffix.lower() not in (*saving.WRITABLE, PROJECT, REPORT):

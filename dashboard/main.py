@@ -10,7 +10,7 @@ import panel as pn
 from .app import App
 from .launch import startup
 
-pn.extension("tabulator", "codeeditor", "filedropper", notifications=True, reconnect=True)
+pn.extension("tabulator", "codeeditor", "filedropper", notifications=True, disconnect_notification="")
 
 
 def _close(closing: App, _: Any) -> None:
@@ -21,5 +21,5 @@ def _close(closing: App, _: Any) -> None:
 start = startup()
 app = App(start.roots)
 pn.state.on_session_destroyed(partial(_close, app))
-pn.state.onload(lambda: start.begin(app.workspace, app.files))
+pn.state.onload(lambda: app.connection.when_known(lambda: app.place.begin(start, app.files)))
 app.page().servable(title="NeuralSorter")

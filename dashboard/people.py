@@ -39,7 +39,7 @@ class People:
     def __init__(self, workspace: Workspace) -> None:
         signed_by(person)
         self.workspace, self._document = workspace, this_page()
-        self._name = current_author()
+        self._name, self._told, self._tab = current_author(), ("", 0), ""
         self._project: Project | None = None
         self._watcher: Any = None
         self.line = pmui.Typography(
@@ -52,6 +52,7 @@ class People:
         focus, self._project = self.workspace.focus, self.workspace.project
         if focus is None or self._project is None:
             return
+        self._tab = self.workspace.tab or str(id(self))
         self._watcher = self._project.param.watch(lambda _: on_page(self._document, self._show), "people")
         focus.param.watch(lambda *_: self._tell(), "channel")
         self._tell()
@@ -59,18 +60,20 @@ class People:
     def _tell(self) -> None:
         focus = self.workspace.focus
         if self._project is not None and focus is not None and focus.channel is not None:
-            self._project.people = self._project.people | {id(self): (self._name, int(focus.channel))}
+            self._told = self._name, int(focus.channel)
+            self._project.people = self._project.people | {self._tab: self._told}
 
     def _show(self) -> None:
         if self._project is None:
             return
-        others = [at for tab, at in self._project.people.items() if tab != id(self)]
+        others = [at for tab, at in self._project.people.items() if tab != self._tab]
         words = [f"{'you, elsewhere' if name == self._name else name}: channel {at}" for name, at in sorted(others)]
         self.line.param.update(object=" · ".join(words), visible=bool(words))
 
     def leave(self) -> None:
-        """Be no longer on the project."""
+        """Be no longer on the project, unless the tab is back already, on a page of its own."""
         if self._project is not None:
             self._project.param.unwatch(self._watcher)
-            self._project.people = {tab: at for tab, at in self._project.people.items() if tab != id(self)}
+            if self._project.people.get(self._tab) is self._told:
+                self._project.people = {tab: at for tab, at in self._project.people.items() if tab != self._tab}
         self._project = None

@@ -103,6 +103,7 @@ class KeyMap(JSComponent):
 
     export function render({ model, el }) {
       const listen = (event) => {
+        if (document.body.inert) return;  // the server is away
         if (model.hover && !outermost(el).matches(':hover')) return;
         const keys = combination(event);
         const binding = model.keys[keys];

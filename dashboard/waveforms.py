@@ -42,12 +42,13 @@ class Waveforms(pn.viewable.Viewer):
     shading: Any = param.Selector(default=SHADINGS[0], objects=list(SHADINGS), doc="How counts become colours.")
     alignment: Any = param.Selector(default=ALIGNMENTS[0], objects=list(ALIGNMENTS), doc="Where waveforms are aligned.")
     tool: Any = param.Selector(default=TOOLS[0], objects=list(TOOLS), doc="What dragging does.")
+    looked = param.Event(doc="Fires when another part of the plane is shown.")
     mode: Any = param.Selector(default=MODES[0], objects=list(MODES), doc="What a region does with the selection.")
 
     def __init__(self, workspace: Workspace, evidence: Evidence, **params: Any) -> None:
         super().__init__(**params)
         self.workspace, self.evidence = workspace, evidence
-        self.screen = Screen(self.refresh, self.select, self.reset_view, tools=TOOLS, in_toolbar=False, crossing=True)
+        self.screen = Screen(self._viewed, self.select, self.reset_view, tools=TOOLS, in_toolbar=False, crossing=True)
         self._document = this_page()
         self.painter = Painter(
             self._painted_elsewhere, self._summarised_elsewhere, self._trouble_elsewhere,
@@ -147,6 +148,10 @@ class Waveforms(pn.viewable.Viewer):
         return Scene(project, focus.channels, focus.experiments, self.alignment, rows, unit, visible,
                      focus.selected, view, self.shading, self.workspace.dark, focus.time_range_s)  # fmt: skip
 
+    def _viewed(self) -> None:
+        self.refresh()
+        self.param.trigger("looked")
+
     def refresh(self) -> None:
         """Wish for a new picture."""
         scene = self.scene()
@@ -160,8 +165,12 @@ class Waveforms(pn.viewable.Viewer):
             return
         low, high = _amplitudes(project, focus.overlaid())
         air = max(high - low, 1.0) * MARGIN
-        self.screen.look_at(_times(project), (low - air, high + air))
-        self.refresh()
+        self.look_at(_times(project), (low - air, high + air))
+
+    def look_at(self, times_ms: tuple[float, float], amplitudes_uv: tuple[float, float]) -> None:
+        """Show a part of the plane."""
+        self.screen.look_at(times_ms, amplitudes_uv)
+        self._viewed()
 
     def select(self, polygon: NDArray[np.float64], mode: str) -> None:
         """Select the shown waveforms whose drawn line meets a polygon (ms, µV)."""
@@ -194,6 +203,12 @@ class Waveforms(pn.viewable.Viewer):
         """Take the outline away; the selection, if any, no longer comes from a region."""
         self.screen.outline(None)
         self.workspace.region = {}
+
+    def show_region(self, region: dict[str, Any]) -> None:
+        """Draw the outline that the selection was made with, some time ago."""
+        if "polygon_ms_uv" in region:
+            self.screen.outline(np.asarray(region["polygon_ms_uv"], float))
+        self.workspace.region = region
 
     def _region_changed(self, region: dict[str, Any]) -> None:
         """Take the outline away when the selection was made elsewhere."""

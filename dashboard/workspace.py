@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from neuralsorter.settings import settings
 from .concerns import Queue
 from .jobs import Jobs, on_page, this_page
 from .opening import open_project
-
-VIEW_FILE = "view.json"
 
 
 class Workspace(param.Parameterized):
@@ -45,6 +42,7 @@ class Workspace(param.Parameterized):
     region = param.Dict(default={}, doc="How the selection was made (polygon, mode): kept with the edit that uses it.")
     help_wanted = param.Event(doc="Fires when the keys should be shown.")
     seen_concerns = param.ClassSelector(class_=frozenset, default=frozenset(), doc="What the review has shown so far.")
+    tab = param.String(default="", doc="Which browser tab this is, as long as it lives; empty where that is not known.")
     view = param.String(default="", doc="Title of the view open in the Judge area; empty: none.")
     pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel of this screen.")
 
@@ -54,6 +52,7 @@ class Workspace(param.Parameterized):
         self._document = this_page()
         self._watchers: list[Any] = []
         self.allowed: Callable[[str | Path], Path] = Path  # raises for a path that may not be opened here
+        self.look_again: Callable[[Focus, Project], object] = lambda *_: None  # brings a new focus to where the tab was
         self.settings = settings()
         self.threshold = self.settings.threshold
 
@@ -77,12 +76,11 @@ class Workspace(param.Parameterized):
         """Let this tab show a project, where it was left; the one before is let go."""
         self._let_go()
         focus = Focus(project, lambda call: on_page(self._document, call))
-        _look_again(focus, project)
+        self.look_again(focus, project)
         self._watchers = [
             project.param.watch(lambda _: on_page(self._document, self._edited), "edit"),
             project.param.watch(lambda event: on_page(self._document, lambda: self._failed(event.new)), "failure"),
         ]
-        focus.param.watch(lambda *_: self.remember(), ["experiment", "channel", "unit"])
         self.param.update(
             project=project,
             focus=focus,
@@ -102,9 +100,10 @@ class Workspace(param.Parameterized):
         )
 
     def follow(self) -> None:
-        """Take in what another process has edited, where this one only looks."""
-        if self.project is not None and self.project.read_only and self.project.path is not None:
-            attempt(self, self.project.refresh)
+        """Take in what another process has edited, where this one only looks or has been overtaken."""
+        project = self.project
+        if project is not None and project.path is not None and (project.read_only or not project.holds):
+            attempt(self, project.refresh)
 
     def take_over(self) -> None:
         """Become the one who edits the project, or try again after a write failed."""
@@ -123,7 +122,7 @@ class Workspace(param.Parameterized):
             self.complain(sentence)
 
     def close(self) -> None:
-        """Remember where this tab is and let the project go."""
+        """Let the project go."""
         self.jobs.cancel()
         self._let_go()
 
@@ -131,7 +130,6 @@ class Workspace(param.Parameterized):
         project, focus = self.project, self.focus
         if project is None or focus is None:
             return
-        self.remember()
         focus.close()
         for watcher in self._watchers:
             project.param.unwatch(watcher)
@@ -139,47 +137,25 @@ class Workspace(param.Parameterized):
         if project.path is not None:  # a project in memory is the demo, which all tabs share
             project.close()
 
+    @property
+    def spare(self) -> Path:
+        """The folder of projects that have no place beside their recording."""
+        return self.settings.plugins_folder.parent / "projects"
+
     def open_files(
         self, paths: Sequence[str | Path], progress: Any = None, cancel: Any = None, *, projects: Path | None = None
     ) -> Project:
         """Open a project, or recordings, whose project is made (beside them or in `projects`) or resumed; for a job."""
-        spare = self.settings.plugins_folder.parent / "projects"
         chosen = projects or self.settings.projects_folder
         return open_project(
-            [Path(path) for path in paths], chosen=chosen, spare=spare, progress=progress, cancel=cancel
+            [Path(path) for path in paths], chosen=chosen, spare=self.spare, progress=progress, cancel=cancel
         )
-
-    def remember(self) -> None:
-        """Keep where this tab is, so that reopening the project starts there."""
-        if self.project is None or self.project.path is None or self.project.read_only or self.focus is None:
-            return
-        view = {"experiment": self.focus.experiment, "channel": self.focus.channel, "unit": self.focus.unit}
-        try:
-            folder = Path(self.project.path) / "cache"
-            folder.mkdir(exist_ok=True)
-            (folder / VIEW_FILE).write_text(json.dumps(view), encoding="utf-8")
-        except OSError:
-            return  # a convenience: the work itself is in the journal
 
     def selected_or_shown(self) -> NDArray[np.int64]:
         """Return the rows an action is about: the selected ones, else all that are shown."""
         if self.focus is None:
             return np.zeros(0, np.int64)
         return self.focus.selected if len(self.focus.selected) else self.focus.shown
-
-
-def _look_again(focus: Focus, project: Project) -> None:
-    channels = project.channels()
-    view: dict[str, Any] = {}
-    if project.path is not None:
-        try:
-            view = json.loads((Path(project.path) / "cache" / VIEW_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            view = {}
-    if view.get("channel") in channels:
-        focus.param.update(channel=view["channel"])
-        if view.get("unit") in project.counts(view["channel"]):
-            focus.param.update(unit=view["unit"])
 
 
 def attempt(workspace: Workspace, call: Any) -> Any:

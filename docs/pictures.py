@@ -36,7 +36,7 @@ def main() -> None:
     million()
     drive = driver()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox"])  # noqa: SLF001
+        chromium = playwright.chromium.launch(executable_path=drive.chromium_path(), args=["--no-sandbox"])
         (Path(folder) / "a").mkdir()
         (Path(folder) / "b").mkdir()
         empty, demo = drive.Server(Path(folder) / "a"), drive.Server(Path(folder) / "b", "--demo")

@@ -211,6 +211,11 @@ class Project(Keeping):
         """Who edits this project, as in 'anna on lab3 (process 4711, since 14:02)'; empty where nobody does."""
         return self._writer.holder() if self._writer is not None else ""
 
+    @property
+    def holds(self) -> bool:
+        """Whether this process is the one that may edit, also where a write of its has failed."""
+        return self._writer is not None and self._writer.held
+
     def take_over(self, *, force: bool = True) -> bool:
         """Become the one who edits, by `force` even if another process is; also the way on after a write failed."""
         if self._path is None or self._writer is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -26,7 +27,8 @@ HERE = Path(__file__).parent
 START_S = 90
 
 
-def _chromium() -> str:
+def chromium_path() -> str:
+    """Return where the Chromium is that tests drive."""
     spec = importlib.util.spec_from_file_location("chromium", HERE / "chromium.py")
     if spec is None or spec.loader is None:
         raise RuntimeError("tests/browser/chromium.py is missing")
@@ -45,7 +47,7 @@ def browser() -> Iterator[Browser]:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=_chromium(),
+            executable_path=chromium_path(),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
                   "--disable-component-update", "--no-first-run"],
         )  # fmt: skip
@@ -53,15 +55,21 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Server:
     """`panel serve dashboard` as a process of its own."""
 
-    def __init__(self, work: Path, *arguments: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+    def __init__(self, work: Path, *arguments: str, port: int | None = None, listens_on: int | None = None) -> None:
+        self.port = port or free_port()
+        self.listens_on = listens_on or self.port  # differs where something stands between it and the browser
         self.url = f"http://127.0.0.1:{self.port}/dashboard"
-        self._work, self._arguments = work, arguments
+        self._work, self.arguments = work, arguments
         self.start()
 
     def start(self) -> None:
@@ -78,8 +86,8 @@ class Server:
     def _process(self, environment: dict[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "panel", "serve", str(folder("dashboard")), "--address", "127.0.0.1",
-             "--port", str(self.port), "--allow-websocket-origin", f"127.0.0.1:{self.port}",
-             *(["--args", *self._arguments] if self._arguments else [])],
+             "--port", str(self.listens_on), "--allow-websocket-origin", f"127.0.0.1:{self.port}",
+             *(["--args", *self.arguments] if self.arguments else [])],
             cwd=self._work, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
 
@@ -155,7 +163,7 @@ class Tab:
         """Wait until `call()` is true, letting the browser work meanwhile."""
         end = time.monotonic() + timeout_s
         while not call():
-            assert time.monotonic() < end, f"not within {timeout_s} s; the page says: {self.status()!r} {self.said()!r}"
+            assert time.monotonic() < end, f"not within {timeout_s} s; the page says: {self.told()}"
             self.page.wait_for_timeout(50)
 
     def status(self) -> str:
@@ -166,6 +174,15 @@ class Tab:
     def said(self) -> str:
         """Return the sentence under the status line."""
         found = self.page.locator("[role=status]").last
+        return found.inner_text() if found.count() else ""
+
+    def told(self) -> list[str]:
+        """Return what the page says, and the last that went wrong in it."""
+        return [self.status(), self.said(), *self.errors[-3:]]
+
+    def saved(self) -> str:
+        """Return what the header says of saving."""
+        found = self.page.get_by_text(re.compile(r"· [\d,]+ edits?$")).first
         return found.inner_text() if found.count() else ""
 
     def selected(self) -> int:
@@ -192,6 +209,18 @@ class Tab:
         )
         assert box, f"{name} is not on the page"
         return dict(box)
+
+    def window(self) -> list[float]:
+        """Return the part of the plane that the main screen shows: ms from and to, uV from and to."""
+        found = self.page.evaluate(
+            """() => {
+              for (const model of Bokeh.documents[0]._all_models.values())
+                if (model.name === 'waveforms')
+                  return [model.x_range.start, model.x_range.end, model.y_range.start, model.y_range.end];
+              return null; }"""
+        )
+        assert found, "the main screen is not on the page"
+        return [round(float(value), 6) for value in found]
 
     def lasso(
         self, x0: float, y0: float, x1: float, y1: float, modifiers: tuple[str, ...] = (), on: str = "waveforms"

@@ -30,7 +30,7 @@ class SharedServer(Server):
         return subprocess.Popen(
             [sys.executable, "-m", "panel", "serve", str(folder("dashboard")), "--port", str(self.port),
              "--allow-websocket-origin", f"127.0.0.1:{self.port}", "--auth-module", login.__file__,
-             "--unused-session-lifetime", "2000", "--check-unused-sessions", "1000", "--args", *self._arguments],
+             "--unused-session-lifetime", "2000", "--check-unused-sessions", "1000", "--args", *self.arguments],
             cwd=self._work, env=environment | {login.USERS: str(users), "BOKEH_COOKIE_SECRET": "s" * 43},
             stdout=log, stderr=log,
         )  # fmt: skip
