@@ -16,6 +16,7 @@ from panel.io.notebook import patch_inline_stylesheets, replace_inline_css
 from panel.models.esm import ReactComponent
 from panel.pane.markup import HTMLBasePane
 from panel.reactive import Reactive
+from pyviz_comms import JupyterComm
 
 from neuralsorter.project import Project
 from neuralsorter.spikes import Spikes
@@ -30,6 +31,7 @@ from .waveforms import Waveforms
 from .workspace import Workspace
 
 _properties = Reactive._get_properties  # noqa: SLF001 - followed by a step of ours in a notebook
+_handle = JupyterComm._handle_msg  # noqa: SLF001 - done by the kernel's loop, below
 
 
 class Cell:
@@ -158,9 +160,23 @@ def _load() -> None:
     setattr(HTMLBasePane, "_update", _updated)  # noqa: B010 - its type is another
     setattr(Reactive, "_get_properties", _with_styles_inside)  # noqa: B010
     if (shell := _shell()) is not None:
+        _in_turn(asyncio.get_running_loop())
         shell.display_pub.publish({"application/javascript": bundle.script()})
         _warm_once()
     pn.extension("tabulator", "codeeditor", "filedropper", inline=True, notifications=True)
+
+
+def _in_turn(loop: asyncio.AbstractEventLoop) -> None:
+    """Handle what the browser sends on the kernel's loop, after what is under way there.
+
+    2026-11: JupyterLab 4.6 lets ipykernel 7 hand it to another thread; Panel's answer, in several parts, then gets
+    between the parts of one that the loop is sending, and the browser understands neither.
+    """
+
+    def handle(comm: Any, message: Any) -> None:
+        loop.call_soon_threadsafe(_handle, comm, message)
+
+    setattr(JupyterComm, "_handle_msg", handle)  # noqa: B010
 
 
 def _updated(pane: Any, _ref: str, model: Any) -> None:
