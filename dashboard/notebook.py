@@ -16,7 +16,7 @@ from panel.io.notebook import patch_inline_stylesheets, replace_inline_css
 from panel.models.esm import ReactComponent
 from panel.pane.markup import HTMLBasePane
 from panel.reactive import Reactive
-from pyviz_comms import JupyterComm
+from pyviz_comms import JupyterComm  # type: ignore[import-untyped]  # without stubs
 
 from neuralsorter.project import Project
 from neuralsorter.spikes import Spikes
