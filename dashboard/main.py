@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import panel as pn
+from panel.io.resources import LOCAL_DIST
 
 from .app import App
 from .launch import startup
@@ -18,6 +19,10 @@ def _close(closing: App, _: Any) -> None:
     closing.close()
 
 
+# Panel says where its styles are when it answers with the page. A browser that took longer to connect than an unused
+# session lives gets another session, for which nothing said it: its styles would be looked for in the internet.
+if pn.state.curdoc is not None:
+    pn.state.curdoc.template_variables.setdefault("dist_url", LOCAL_DIST)
 start = startup()
 app = App(start.roots)
 pn.state.on_session_destroyed(partial(_close, app))

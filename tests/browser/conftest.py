@@ -157,13 +157,13 @@ class Tab:
 
     def wait_for(self, text: str, timeout_s: float = 60) -> None:
         """Wait until the page shows a text."""
-        self.page.get_by_text(text).first.wait_for(timeout=timeout_s * 1000)
+        self.wait_until(self.page.get_by_text(text).first.is_visible, timeout_s)
 
     def wait_until(self, call: Callable[[], bool], timeout_s: float = 30) -> None:
         """Wait until `call()` is true, letting the browser work meanwhile."""
         end = time.monotonic() + timeout_s
         while not call():
-            assert time.monotonic() < end, f"not within {timeout_s} s; the page says: {self.told()}"
+            assert time.monotonic() < end, f"{call} not within {timeout_s} s; the page says: {self.told()}"
             self.page.wait_for_timeout(50)
 
     def status(self) -> str:

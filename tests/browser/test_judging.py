@@ -116,4 +116,4 @@ def _review(tab: Tab, place: Path, n_channels: int) -> None:
     tab.wait_for(f"1 of {n_channels} channels reviewed")
     with ns.Project.open(place, read_only=True) as project:
         assert project.reviewed == {3}
-    tab.wait_until(lambda: re.match(r"Channel \d+, unit", tab.said()) is not None, timeout_s=60)
+    tab.wait_until(lambda: re.match(r"Channel \d+, unit", tab.said()) is not None, timeout_s=180)
