@@ -9,8 +9,6 @@ page's first opening by a server that has drawn before. Bar: 3 s. Run it on an i
 
 from __future__ import annotations
 
-import contextlib
-import json
 import signal
 import sys
 import tempfile
@@ -19,20 +17,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil  # type: ignore[import-untyped,unused-ignore] # without stubs
 from playwright.sync_api import sync_playwright
 
 from benchmarks.browser import recording
-from neuralsorter import store
-from neuralsorter.journal import Journal
+from benchmarks.sparse import SAMPLES, sparse
 from neuralsorter.project import Project
-from neuralsorter.storage.folder import JOURNAL, experiment_folder, new_folder, record_import
 from tests.browser.conftest import Tab, chromium_path
 from tests.browser.wire import WiredServer
 
 BAR_S = 3.0
-CHANNELS, SAMPLES = 96, 60
 
 
 def report(what: str, took: float, worked: float) -> bool:
@@ -75,31 +69,6 @@ def comes_back(home: Path, chromium: Any, n: int, offline_s: float) -> bool:
     finally:
         server.kill()
         server.wire.cut()
-
-
-def sparse(path: Path, n: int) -> None:
-    """Make a project whose files declare n events and are nearly all holes; the first channel has unit 1."""
-    with new_folder(path) as partial, contextlib.closing(Journal(partial / JOURNAL)) as journal:
-        small = next(iter(store.arrange(recording(CHANNELS * 4))))
-        folder = experiment_folder(partial, 0)
-        store.write(small, folder)
-        bounds = np.linspace(0, n, CHANNELS + 1).astype(np.int64)
-        for name, kind, shape in (
-            ("waveforms", "<i2", (n, SAMPLES)), ("times", "<f8", (n,)), ("unit", "<i4", (n,)),
-            ("channel", "<i4", (n,)), ("source_row", "<i8", (n,)),
-        ):  # fmt: skip
-            file = folder / f"{name}.npy"
-            file.unlink()
-            holes = np.lib.format.open_memmap(file, "w+", np.dtype(kind), shape)
-            if name == "unit":
-                holes[: bounds[1]] = 1
-        (folder / "channel_ptr.npy").unlink()
-        np.save(folder / "channel_ptr.npy", np.c_[np.arange(1, CHANNELS + 1), bounds[:-1], bounds[1:]])
-        manifest = folder / store.MANIFEST
-        facts = json.loads(manifest.read_text())
-        manifest.unlink()
-        manifest.write_text(json.dumps(facts | {"n_spikes": n, "pre_samples": 20}))
-        record_import(journal, 0, store.read(folder))
 
 
 def is_large(home: Path, chromium: Any) -> bool:

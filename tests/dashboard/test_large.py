@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import neuralsorter as ns
-from benchmarks.returning import sparse
+from benchmarks.sparse import sparse
 from dashboard import navigator
 from dashboard.app import App
 
