@@ -173,7 +173,9 @@ def main() -> int:
         store = Path(folder) / "busy.nsort"
         ns.Project.create(store, spikes=recording()).close()
         server = drive.Server(Path(folder), str(store))
-        chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox", "--disable-gpu"])  # noqa: SLF001
+        chromium = playwright.chromium.launch(
+            executable_path=drive.chromium_path(), args=["--no-sandbox", "--disable-gpu"]
+        )
         try:
             tab = drive.Tab(chromium.new_context(viewport={"width": 1500, "height": 950}).new_page(), server.url)
             tab.wait_for("waveforms drawn", timeout_s=240)

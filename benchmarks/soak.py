@@ -137,7 +137,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         project = recording(Path(folder))
         server = drive.Server(Path(folder), str(project))
-        chromium = playwright.chromium.launch(executable_path=drive._chromium(), args=["--no-sandbox", "--disable-gpu"])  # noqa: SLF001
+        chromium = playwright.chromium.launch(
+            executable_path=drive.chromium_path(), args=["--no-sandbox", "--disable-gpu"]
+        )
         try:
             contexts = [chromium.new_context(viewport={"width": 1200, "height": 800}) for _ in range(PEOPLE)]
             people = []
