@@ -11,7 +11,6 @@ after the page's own first paint.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import statistics
 import sys
@@ -24,6 +23,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 import neuralsorter as ns
+from tests.browser.conftest import Server, Tab, chromium_path
 
 BARS_MS = {"lasso": 300, "send": 300, "undo": 300, "wheel zoom": 400, "second page": 200}
 FIRST_PICTURE_S = 1.5
@@ -61,17 +61,6 @@ def recording(n: int) -> ns.Spikes:
     )  # fmt: skip
 
 
-def driver() -> Any:
-    """Return the module that the browser tests are driven with."""
-    path = Path(__file__).resolve().parents[1] / "tests" / "browser" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("driver", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def waits(tab: Any, gesture: Any, settle_s: float = 1.5) -> list[float]:
     """Return the wait of each repeat in ms: until the last image that the gesture causes."""
     found = []
@@ -88,33 +77,30 @@ def waits(tab: Any, gesture: Any, settle_s: float = 1.5) -> list[float]:
 def main() -> None:
     """Print a line per gesture."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    drive = driver()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         project = Path(folder) / "million.nsort"
         ns.Project.create(project, spikes=recording(n)).close()
-        server = drive.Server(Path(folder), str(project))
-        chromium = playwright.chromium.launch(
-            executable_path=drive.chromium_path(), args=["--no-sandbox", "--disable-gpu"]
-        )
+        server = Server(Path(folder), str(project))
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         try:
-            measure(drive, server, chromium, n)
+            measure(server, chromium, n)
         finally:
             chromium.close()
             server.kill()
 
 
-def measure(drive: Any, server: Any, chromium: Any, n: int) -> None:
+def measure(server: Any, chromium: Any, n: int) -> None:
     """Drive one page, with another one beside it."""
     tabs = []
     for attempt in ("cold", "warm"):
         page = chromium.new_context(viewport={"width": 1500, "height": 950}).new_page()
         started = time.perf_counter()
-        tab = drive.Tab(page, server.url)
+        tab = Tab(page, server.url)
         tabs.append(tab)
         tab.page.get_by_text("Channels").first.wait_for(timeout=120_000)
         painted = time.perf_counter()
         tab.wait_for("waveforms drawn", timeout_s=180)
-        tab.wait_until(lambda tab=tab: f"{n:,} of {n:,}" in tab.status(), timeout_s=180)
+        tab.wait_until(lambda tab=tab: f"{n:,} of {n:,}" in tab.status(), timeout_s=180)  # type: ignore[misc]  # a default
         later = time.perf_counter() - painted
         print(
             f"{attempt} page: first paint {painted - started:.2f} s, first exact picture {later:.2f} s later"

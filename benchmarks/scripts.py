@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import statistics
 import sys
@@ -34,8 +33,9 @@ from playwright.sync_api import sync_playwright
 
 import neuralsorter as ns
 from neuralsorter import plugins
+from tests.browser.conftest import Server, Tab, chromium_path
+from tests.scripting.test_hostile_scripts import HOSTILE
 
-ROOT = Path(__file__).resolve().parents[1]
 N_EVENTS, N_SAMPLES, N_UNITS = 100_000, 48, 6
 REPEATS, PICTURE_MS, ANSWER_MS, STOP_AFTER_S = 5, 500, 200, 2.0
 CLICK = """(button) => new Promise((resolve) => {
@@ -74,16 +74,6 @@ def recording() -> ns.Spikes:
     )  # fmt: skip
 
 
-def module(path: Path) -> Any:
-    """Return a module of the tests."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
 def utilities(tab: Any) -> bool:
     """Click Run for each bundled utility; return whether a bar was missed."""
     missed = False
@@ -118,12 +108,11 @@ class Pulse(threading.Thread):
 
 def hostile(tab: Any, server: Any, store: Path) -> bool:
     """Run every hostile script in the page; return whether something was missed."""
-    scripts = module(ROOT / "tests" / "scripting" / "test_hostile_scripts.py").HOSTILE
     before, left = contents(store), sessions()
     pulse = Pulse(f"http://127.0.0.1:{server.port}/favicon.ico")
     pulse.start()
     page = tab.page
-    for name, (code, _) in scripts.items():
+    for name, (code, _) in HOSTILE.items():
         source = code.replace("DATA", str(next(store.rglob("waveforms.npy")))).replace("PORT", str(server.port))
         source = source.replace("SERVER", str(server.process.pid))
         if "def run" not in source:
@@ -144,7 +133,7 @@ def hostile(tab: Any, server: Any, store: Path) -> bool:
     ours = [one for one in psutil.Process(server.process.pid).children(recursive=True) if one.is_running()]
     strays = [one for one in psutil.process_iter(["cmdline"]) if "86401.4321" in " ".join(one.info["cmdline"] or [])]
     slowest, during = pulse.slowest
-    print(f"{len(scripts)} hostile scripts, {pulse.n:,} answers meanwhile: slowest {1000 * slowest:.0f} ms"
+    print(f"{len(HOSTILE)} hostile scripts, {pulse.n:,} answers meanwhile: slowest {1000 * slowest:.0f} ms"
           f" (bar {ANSWER_MS}), during {during!r}")  # fmt: skip
     server.kill()
     time.sleep(2)
@@ -167,17 +156,14 @@ def sessions() -> set[str]:
 def main() -> int:
     """Measure, print, and return 1 when a bar is missed."""
     wanted = sys.argv[1:] or ["utilities", "hostile"]
-    drive = module(ROOT / "tests" / "browser" / "conftest.py")
     missed = False
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         store = Path(folder) / "busy.nsort"
         ns.Project.create(store, spikes=recording()).close()
-        server = drive.Server(Path(folder), str(store))
-        chromium = playwright.chromium.launch(
-            executable_path=drive.chromium_path(), args=["--no-sandbox", "--disable-gpu"]
-        )
+        server = Server(Path(folder), str(store))
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         try:
-            tab = drive.Tab(chromium.new_context(viewport={"width": 1500, "height": 950}).new_page(), server.url)
+            tab = Tab(chromium.new_context(viewport={"width": 1500, "height": 950}).new_page(), server.url)
             tab.wait_for("waveforms drawn", timeout_s=240)
             tab.page.get_by_role("tab", name="Utilities").click()
             tab.wait_for("Press Run")

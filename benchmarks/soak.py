@@ -9,7 +9,6 @@ beginning of the same run.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ import psutil  # type: ignore[import-untyped,unused-ignore] # without stubs
 from playwright.sync_api import sync_playwright
 
 import neuralsorter as ns
+from tests.browser.conftest import Server, Tab, chromium_path
 
 PEOPLE = 5
 RECONNECT_S = 30.0
@@ -78,17 +78,6 @@ class Person:
         self.since = time.monotonic()
 
 
-def driver() -> Any:
-    """Return the module that the browser tests are driven with."""
-    path = Path(__file__).resolve().parents[1] / "tests" / "browser" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("driver", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def recording(folder: Path) -> Path:
     """Make the project."""
     project = folder / "five.nsort"
@@ -133,18 +122,15 @@ def complaints(people: list[Person], server: Any) -> list[str]:
 def main() -> None:
     """Run it and print a table."""
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
-    drive = driver()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         project = recording(Path(folder))
-        server = drive.Server(Path(folder), str(project))
-        chromium = playwright.chromium.launch(
-            executable_path=drive.chromium_path(), args=["--no-sandbox", "--disable-gpu"]
-        )
+        server = Server(Path(folder), str(project))
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         try:
             contexts = [chromium.new_context(viewport={"width": 1200, "height": 800}) for _ in range(PEOPLE)]
             people = []
             for channel, context in enumerate(contexts, 1):
-                people.append(Person(drive.Tab(context.new_page(), server.url), channel))
+                people.append(Person(Tab(context.new_page(), server.url), channel))
                 people[-1].begin()
             for _ in range(5):
                 people[0].act()

@@ -11,15 +11,9 @@ from typing import Any
 
 import panel as pn
 import param
-from panel.reactive import Syncable
 
 from neuralsorter.edit import acting_as, current_author
 from neuralsorter.errors import Cancelled, NeuralSorterError
-
-# 2026-11: Panel 1.9 handles a key or click that comes within 50 ms of another change without the document's lock unless
-# told so; whatever it then changes of a plain Bokeh figure raises, and the key or click is lost.
-for handles in (Syncable._event_coroutine, Syncable._change_coroutine):  # noqa: SLF001 - no public way to ask
-    handles.lock = True  # type: ignore[union-attr] # the mark that Panel's own with_lock sets
 
 Report = Callable[[float, str], None]
 

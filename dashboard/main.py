@@ -10,7 +10,9 @@ from panel.io.resources import LOCAL_DIST
 
 from .app import App
 from .launch import startup
+from .transport import mend
 
+mend()
 pn.extension("tabulator", "codeeditor", "filedropper", notifications=True, disconnect_notification="")
 
 

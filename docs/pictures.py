@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 import neuralsorter as ns
+from tests.browser.conftest import Server, Tab, chromium_path
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -20,31 +20,20 @@ MULTI_UNIT = 100
 SIZE = {"width": 1400, "height": 880}
 
 
-def driver() -> Any:
-    """Return the module that the browser tests are driven with."""
-    spec = importlib.util.spec_from_file_location("driver", ROOT / "tests" / "browser" / "conftest.py")
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(ROOT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> None:
     """Take every picture."""
     IMAGES.mkdir(exist_ok=True)
     million()
-    drive = driver()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=drive.chromium_path(), args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         (Path(folder) / "a").mkdir()
         (Path(folder) / "b").mkdir()
-        empty, demo = drive.Server(Path(folder) / "a"), drive.Server(Path(folder) / "b", "--demo")
+        empty, demo = Server(Path(folder) / "a"), Server(Path(folder) / "b", "--demo")
         try:
-            tab = drive.Tab(chromium.new_context(viewport=SIZE).new_page(), empty.url)
+            tab = Tab(chromium.new_context(viewport=SIZE).new_page(), empty.url)
             tab.wait_for("Nothing is open yet", timeout_s=120)
             take(tab, "empty")
-            through_the_demo(drive.Tab(chromium.new_context(viewport=SIZE).new_page(), demo.url))
+            through_the_demo(Tab(chromium.new_context(viewport=SIZE).new_page(), demo.url))
         finally:
             chromium.close()
             empty.kill()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import importlib
 from pathlib import Path
 from types import ModuleType
 
@@ -16,15 +15,7 @@ RATE = 24_000.0
 
 @pytest.fixture(scope="module")
 def sets() -> ModuleType:
-    """`benchmarks/sorting_data.py`, which belongs to no package."""
-    path = Path(__file__).parent.parent / "benchmarks" / "sorting_data.py"
-    spec = importlib.util.spec_from_file_location("sorting_data", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sorting_data"] = module  # its dataclass asks for its own module
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("benchmarks.sorting_data")
 
 
 def trace(onset: np.ndarray, classes: np.ndarray, n: int = 48_000) -> np.ndarray:

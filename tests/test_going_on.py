@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import signal
 import subprocess
@@ -127,14 +127,8 @@ SIZE = (96, 20, 3) if EXHAUSTIVE else (12, 5, 4)  # channels, files, events of e
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    """`benchmarks/cluster.py`, which belongs to no package."""
-    path = Path(__file__).parents[1] / "benchmarks" / "cluster.py"
-    spec = importlib.util.spec_from_file_location("cluster_benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Return `benchmarks/cluster.py`."""
+    return importlib.import_module("benchmarks.cluster")
 
 
 @pytest.fixture(scope="module")

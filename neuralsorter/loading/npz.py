@@ -38,6 +38,8 @@ class NpzLoader(Loader):
         """Return the rows in file order."""
         try:
             arrays = _read(path)
+        # What zipfile raises for damage: NotImplementedError for a compression it does not know, RuntimeError for a
+        # member that claims to be encrypted.
         except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError, UnicodeError, zlib.error) as cause:
             raise LoadError(path, f"is not a whole .npz file ({cause})", "Save or copy it again") from None
         except OSError as cause:

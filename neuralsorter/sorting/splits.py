@@ -13,6 +13,7 @@ from .alignment import Alignment
 from .channel import sort_channel
 from .features import fill, principal_axes
 from .merging import gap, separating_line
+from .suggestions import coincidences, sides
 from .timing import dead_time, refractory_ratio
 
 _LOOKED_AT = 1500  # events of a unit, evenly spread, by which the cheap test judges
@@ -46,8 +47,7 @@ class SplitSuggestion:
     @property
     def reason(self) -> str:
         """The evidence in words."""
-        known = "" if math.isnan(self.refractory) else f", {self.refractory:.0%} of the coincidences that chance brings"
-        parts = " and ".join(f"{n:,}" for n in self.sizes)
+        parts, known = " and ".join(f"{n:,}" for n in self.sizes), coincidences(self.refractory)
         return f"parts of {parts} events, {self.distance:.1f} SD apart, gap p = {self.p:.2g}{known}"
 
 
@@ -136,13 +136,10 @@ def _judged(
     told = {pair: gap(parts[pair[0]], parts[pair[1]]) for pair in pairs} or {(0, 1): (1.0, 0.0)}
     one, two = min(told, key=lambda pair: told[pair][1])
     p, distance = told[one, two]
-    line, _ = separating_line(parts[one], parts[two])
-    first, second = line[: len(parts[one])], line[len(parts[one]) :]
-    middle, spread = (first.mean() + second.mean()) / 2, math.sqrt((first.var() + second.var()) / 2) or 1.0
     refractory, expected = refractory_ratio(times_s[rows[labels == one]], times_s[rows[labels == two]], dead_s)
     shape = min(distance / _FAR, 1.0) * (1 - math.sqrt(p))
     # Coincidences as many as chance brings speak for two cells, none at all for one that changes its shape in bursts.
     known = 0.0 if math.isnan(refractory) else expected / (expected + 10.0) * 0.5 * (min(refractory, 1.0) - 0.5)
     score = float(min(max(shape * (1 + known), 0.0), 1.0))
-    along = (first - middle) / spread, (second - middle) / spread
+    along = sides(parts[one], parts[two])
     return SplitSuggestion(unit, rows, labels, score, (one, two), p, distance, refractory, along)

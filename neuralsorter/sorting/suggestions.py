@@ -36,8 +36,21 @@ class MergeSuggestion:
     @property
     def reason(self) -> str:
         """The evidence in words."""
-        known = "" if math.isnan(self.refractory) else f", {self.refractory:.0%} of the coincidences that chance brings"
+        known = coincidences(self.refractory)
         return f"means {self.distance:.1f} SD apart, {self.overlap:.0%} overlap, gap p = {self.p:.2g}{known}"
+
+
+def coincidences(refractory: float) -> str:
+    """Return in words how many coincidences two trains have for those that chance brings; nothing where unknown."""
+    return "" if math.isnan(refractory) else f", {refractory:.0%} of the coincidences that chance brings"
+
+
+def sides(one: NDArray[Any], two: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of two groups along the line that separates them best, in SDs from the midpoint."""
+    line, _ = separating_line(one, two)
+    first, second = line[: len(one)], line[len(one) :]
+    middle, spread = (first.mean() + second.mean()) / 2, math.sqrt((first.var() + second.var()) / 2) or 1.0
+    return (first - middle) / spread, (second - middle) / spread
 
 
 def merge_suggestions(
@@ -94,10 +107,6 @@ def _compare(
     dead_s: float,
 ) -> MergeSuggestion:
     p, distance = gap(one, two)
-    line, _ = separating_line(one, two)
-    middle = (line[: len(one)].mean() + line[len(one) :].mean()) / 2
-    spread = math.sqrt((line[: len(one)].var() + line[len(one) :].var()) / 2) or 1.0
-    along = (line[: len(one)] - middle) / spread, (line[len(one) :] - middle) / spread
     overlap = 0.5 * math.erfc(distance / 2 / math.sqrt(2))
     refractory, expected = refractory_ratio(train, other, dead_s)
     weight = expected / (expected + 10.0)
@@ -105,7 +114,7 @@ def _compare(
     # A dip between the trains speaks for one cell, chance coincidences against it, as far as there are any to count.
     score = shape if math.isnan(refractory) else shape + weight * 0.5 * ((1 - min(refractory, 1.0)) - 0.5) * shape
     score = float(min(max(score, 0.0), 1.0))
-    return MergeSuggestion(first, second, score, p, distance, overlap, refractory, along)
+    return MergeSuggestion(first, second, score, p, distance, overlap, refractory, sides(one, two))
 
 
 def _some(rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ _MAX_THREADS = 8
 
 @dataclass(frozen=True, eq=False)
 class Correlograms:
-    """NDArray[np.int64] of pairs of events by the time between them, for every pair of units.
+    """Counts of pairs of events by the time between them, for every pair of units.
 
     Attributes
     ----------

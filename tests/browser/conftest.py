@@ -157,7 +157,8 @@ class Tab:
 
     def wait_for(self, text: str, timeout_s: float = 60) -> None:
         """Wait until the page shows a text."""
-        self.wait_until(self.page.get_by_text(text).first.is_visible, timeout_s)
+        shown = self.page.get_by_text(text).locator("visible=true")
+        self.wait_until(lambda: shown.count() > 0, timeout_s)
 
     def wait_until(self, call: Callable[[], bool], timeout_s: float = 30) -> None:
         """Wait until `call()` is true, letting the browser work meanwhile."""

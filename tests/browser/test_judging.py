@@ -95,18 +95,8 @@ def _save(tab: Tab, n_rows: int) -> None:
 
 
 def _open(tab: Tab, name: str, says: str) -> None:
-    """Click a view's tab until its sentence is there, as a person would: once in a while nothing follows a click."""
-    button = tab.page.get_by_role("button", name=name, exact=True)
-    sentence = tab.page.get_by_text(says).locator("visible=true")
-    for _ in range(3):
-        button.click()
-        for _ in range(100):
-            if sentence.count():
-                return
-            tab.page.wait_for_timeout(200)
-        if button.get_attribute("aria-pressed") == "true":
-            button.click()
-    assert sentence.count(), f"{name} does not say {says!r}; the page says: {tab.told()}"
+    tab.page.get_by_role("button", name=name, exact=True).click()
+    tab.wait_for(says, timeout_s=60)
 
 
 def _lasso_everything(tab: Tab, name: str) -> None:

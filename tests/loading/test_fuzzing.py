@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import subprocess
 import sys
 import warnings
@@ -22,12 +22,7 @@ pytestmark = pytest.mark.checkout
 
 @pytest.fixture(scope="module")
 def fuzzing() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fuzzing", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("benchmarks.fuzzing")  # it looks for the writers of other tests
 
 
 @pytest.mark.parametrize("name", IN_THIS_PROCESS)
