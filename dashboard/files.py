@@ -222,8 +222,7 @@ class Files(pn.viewable.Viewer):
     def _dropped(self, event: param.parameterized.Event) -> None:
         if not event.new:
             return
-        settings = self.workspace.settings
-        paths = kept(event.new, settings.projects_folder or settings.plugins_folder.parent / "projects")
+        paths = kept(event.new, self.workspace.settings.projects_folder or self.workspace.spare)
         self.drop.value = {}
         self.open_dialog.open = False
         self.open(paths)
