@@ -107,7 +107,11 @@ class View(pn.viewable.Viewer, param.ParameterizedABC):
         self._latest = Latest()
         self._due = False
         self._done: tuple[Look, Any] | None = None
-        self.said = pmui.Typography(object="", variant="body2", margin=(2, 6))
+        # Not a Typography: React begins to listen a moment after it has joined the page, and this text comes at once.
+        self.said = pn.pane.Markdown(
+            "", margin=(2, 6), sizing_mode="stretch_width", styles={"font-size": "14px"},
+            stylesheets=["p { margin: 0; line-height: 1.43 }"],
+        )  # fmt: skip
         self.figure = self.build()
         self.exports = Exports(self.title.lower().replace(" ", "-"), self.figure.name, self._csv)
         self._pane = self._layout()
