@@ -73,7 +73,7 @@ def _called(source: str, path: str, data: dict[str, Spikes], parameters: dict[st
     module = ModuleType(f"neuralsorter_dropin.utilities.{Path(path).stem}")
     module.__file__ = path
     sys.modules[module.__name__] = module
-    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the purpose of this process
+    exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - what this process, never the server, is for
     wanted = list(inspect.signature(module.run).parameters)
     others = {name: spikes for name, spikes in data.items() if name in wanted[1:]}
     return module.run(data["spikes"], **others, **parameters)

@@ -113,7 +113,7 @@ def in_npz(folder: Path, array: np.ndarray[Any, Any]) -> tuple[str, Path]:
 
 
 def in_npy(folder: Path, array: np.ndarray[Any, Any]) -> tuple[str, Path]:
-    np.save(folder / "a.npy", array, allow_pickle=True)
+    np.save(folder / "a.npy", array, allow_pickle=True)  # writes the attack; reading it must refuse
     return "pickled", folder / "a.npy"
 
 
@@ -121,7 +121,7 @@ def in_analyzer(folder: Path, array: np.ndarray[Any, Any]) -> tuple[str, Path]:
     for name in ("extensions/random_spikes", "extensions/waveforms", "sorting", "recording_info"):
         (folder / "an" / name).mkdir(parents=True)
     (folder / "an" / "spikeinterface_info.json").write_text("{}")
-    np.save(folder / "an" / "sorting" / "spikes.npy", array, allow_pickle=True)
+    np.save(folder / "an" / "sorting" / "spikes.npy", array, allow_pickle=True)  # the same
     (folder / "an" / "sorting" / "provenance.pkl").write_bytes(pickle.dumps(array[0]))
     return "spikeinterface", folder / "an"
 
@@ -129,7 +129,7 @@ def in_analyzer(folder: Path, array: np.ndarray[Any, Any]) -> tuple[str, Path]:
 def in_open_ephys(folder: Path, array: np.ndarray[Any, Any]) -> tuple[str, Path]:
     (folder / "rec" / "spikes" / "e").mkdir(parents=True)
     (folder / "rec" / "structure.oebin").write_text('{"spikes": [{"folder": "e", "sample_rate": 30000}]}')
-    np.save(folder / "rec" / "spikes" / "e" / "waveforms.npy", array, allow_pickle=True)
+    np.save(folder / "rec" / "spikes" / "e" / "waveforms.npy", array, allow_pickle=True)  # the same
     return "openephys_binary", folder / "rec"
 
 

@@ -96,7 +96,7 @@ def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
             return Path.touch, (tmp_path / "executed",)
 
     content = arrays() | {"OldID": np.array([Attack()] * 5, object)}
-    path = save(tmp_path / "attack.npz", content, allow_pickle=True)
+    path = save(tmp_path / "attack.npz", content, allow_pickle=True)  # writes the attack; reading it must refuse
     with pytest.raises(LoadError, match="Python objects in OldID"):
         ns.load(path)
     assert not (tmp_path / "executed").exists()
