@@ -1,13 +1,21 @@
-"""Two mends of how Panel 1.9 brings changes to the browser (2026-11); without them a page now and then stands still."""
+"""Mends of how Bokeh 3.9 and Panel 1.9 talk to the browser (2026-11).
+
+Without them a page now and then stands still, and one that is closed leaves tracebacks on the console.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
+from bokeh.server.views.ws import WSHandler
 from panel.io import document
 from panel.reactive import Syncable
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 _dispatch = document._dispatch_msgs  # noqa: SLF001 - no public way to any of this
+_write, _hear, _close = WebSocketHandler.write_message, WSHandler.on_message, WSHandler.on_close
 
 
 async def _dispatched(doc: Any) -> None:
@@ -22,8 +30,42 @@ async def _dispatched(doc: Any) -> None:
         document._dispatch_write_task(doc, _dispatched, doc)  # noqa: SLF001
 
 
+def _written(socket: Any, message: Any, binary: bool = False) -> asyncio.Future[None]:  # noqa: FBT001, FBT002 - Tornado's
+    """Write at once, in order; what is for a browser that has gone is dropped without a word.
+
+    A page is often closed while a picture is on its way. Tornado raises then, for each part of the message, and Panel
+    looks at the first part alone.
+    """
+    try:
+        writing = _write(socket, message, binary)
+    except WebSocketClosedError:
+        writing = asyncio.get_running_loop().create_future()
+        writing.set_result(None)
+    return asyncio.ensure_future(_finished(writing))
+
+
+async def _finished(writing: asyncio.Future[None]) -> None:
+    with contextlib.suppress(WebSocketClosedError):
+        await writing
+
+
+def _gone(socket: Any) -> bool:
+    """Tell whether Bokeh has let go of the connection; Tornado may still hold messages that came before."""
+    return socket.connection is not None and socket.connection._session is None  # noqa: SLF001
+
+
+async def _heard(socket: Any, fragment: str | bytes) -> None:
+    if not _gone(socket):
+        await _hear(socket, fragment)
+
+
+def _closed(socket: Any) -> None:
+    if not _gone(socket):  # Tornado says it twice where a write has found out first
+        _close(socket)
+
+
 def mend() -> None:
-    """Let no change and no key be lost on the way; again is as once.
+    """Let no change and no key be lost on the way, and a page go quietly; again is as once.
 
     A key or click that comes within 50 ms of another change is handled without the document's lock unless marked as
     Panel's own `with_lock` does; whatever it then changes of a plain Bokeh figure raises.
@@ -31,3 +73,5 @@ def mend() -> None:
     for handles in (Syncable._event_coroutine, Syncable._change_coroutine):  # noqa: SLF001
         handles.lock = True  # type: ignore[union-attr] # a mark, not an attribute Panel declares
     document._dispatch_msgs = _dispatched  # noqa: SLF001
+    WebSocketHandler.write_message = _written  # type: ignore[method-assign, assignment]
+    WSHandler.on_message, WSHandler.on_close = _heard, _closed

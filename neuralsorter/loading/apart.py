@@ -10,7 +10,7 @@ from neuralsorter import workers
 from neuralsorter.errors import LoadError, WorkerError
 from neuralsorter.plugins import user_folder
 
-_MEMORY_MB = 16_384
+_MOST_MB, _LEAST_MB, _MB_PER_MB = 16_384, 2_048, 64.0  # a small file that fills the memory is damaged or made to do so
 _LEAST_S, _S_PER_MB = 120.0, 2.0  # a damaged file can send its parser round in circles
 
 
@@ -23,13 +23,14 @@ def parsed_apart(target: str, path: Path, *args: Any, beside: Sequence[Path] = (
         Also when the file ends the process, or keeps it busy far longer than its size explains.
 
     """
+    size_mb = _megabytes([path, *beside])
     try:
         return workers.call(
             target,
             str(path),
             *args,
-            timeout_s=_LEAST_S + _S_PER_MB * _megabytes([path, *beside]),
-            memory_mb=_MEMORY_MB,
+            timeout_s=_LEAST_S + _S_PER_MB * size_mb,
+            memory_mb=min(_LEAST_MB + _MB_PER_MB * size_mb, _MOST_MB),
             cancel=cancel,
             readable=[path, *beside, user_folder()],
         )

@@ -153,8 +153,10 @@ def test_damage_is_told_in_a_sentence(tmp_path: Path, content: bytes) -> None:
         PickledLoader().load(tmp_path / "bad.pkl")
 
 
-def test_a_pickle_that_asks_for_a_terabyte_ends_in_its_worker(tmp_path: Path) -> None:
-    bomb = b"\x80\x04\x8c\x08builtins\x8c\tbytearray\x93\x8a\x06\x00\x10\xa5\xd4\xe8\x00\x85R."
+@pytest.mark.parametrize("gigabytes", [3, 1000])
+def test_a_small_pickle_that_asks_for_gigabytes_ends_in_its_worker(tmp_path: Path, gigabytes: int) -> None:
+    size = (gigabytes * 10**9).to_bytes(6, "little")
+    bomb = b"\x80\x04\x8c\x08builtins\x8c\tbytearray\x93\x8a\x06" + size + b"\x85R."
     (tmp_path / "bomb.pkl").write_bytes(bomb)
     with pytest.raises(LoadError, match="more memory than a file may have"):
         ns.load(tmp_path / "bomb.pkl")
