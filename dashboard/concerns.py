@@ -9,7 +9,7 @@ import numpy as np
 import param
 from numpy.typing import NDArray
 
-from neuralsorter.metrics import Recording, recording
+from neuralsorter.metrics import Recording, recording_of
 from neuralsorter.project import Project
 from neuralsorter.review import Concern, concerns
 
@@ -67,7 +67,7 @@ class Queue(param.Parameterized):
         """Return lengths and dead time of a project's recordings, learnt once."""
         known = self._of
         if known is None or known[0] is not project or known[1] != len(project):
-            known = self._of = project, len(project), recording(project.spikes)
+            known = self._of = project, len(project), recording_of(project)
         return known[2]
 
     def _look_through(self, project: Project, document: Any) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
 
 from neuralsorter.palette import unit_colour
+from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
 from .actions import send
 from .jobs import on_page, this_page
+from .latest import Latest
 from .listing import Listing
 from .workspace import Workspace, attempt
 
@@ -22,7 +26,7 @@ EVERY_EXPERIMENT = "All experiments"
 UNITS_OF_ONE, UNITS_OF_SEVERAL = "Units of this channel", "Units of these channels"
 TOGETHER = "Ctrl-click or Shift-click draws several together"
 NEW_UNIT = "new unit"
-COUNTING_S = 0.1  # in one go, before the page is drawn: of a very large recording the counts follow
+COUNTING_S = 0.1  # before the page is drawn: of a very large recording the counts follow
 
 
 class Navigator(pn.viewable.Viewer):
@@ -31,8 +35,8 @@ class Navigator(pn.viewable.Viewer):
     def __init__(self, workspace: Workspace, **params: Any) -> None:
         super().__init__(**params)
         self.workspace, self._document = workspace, this_page()
-        self._counted: set[int] = set()
-        self._more = False
+        self.counting = Latest()
+        self._channels: dict[int, dict[str, Any]] = {}
         heading = {"variant": "subtitle2", "margin": (10, 0, 2, 0)}
         self.experiments = Listing(
             self._experiment_message, caption="Experiments", several=True, stylesheets=_share(12, least=90),
@@ -74,7 +78,7 @@ class Navigator(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None:
             return
-        self._counted = set()
+        self._channels = {}
         focus.param.watch(
             lambda *_: self.refresh(), ["shown", "channel", "beside", "unit", "hidden", "experiment", "also"]
         )
@@ -92,7 +96,7 @@ class Navigator(pn.viewable.Viewer):
             current=ALL if focus.experiment is None else str(focus.experiment), beside=_texts(focus.also),
         )  # fmt: skip
         self.channels.param.update(
-            rows=self._channel_rows(project.channels()), current=str(focus.channel),
+            rows=self._channel_rows(project, COUNTING_S), current=str(focus.channel),
             beside=_texts(focus.beside),
         )  # fmt: skip
         self._heading.object = UNITS_OF_SEVERAL if focus.beside else UNITS_OF_ONE
@@ -109,35 +113,27 @@ class Navigator(pn.viewable.Viewer):
             options=options, value=self.target.value if self.target.value in options else options[1]
         )
 
-    def _channel_rows(self, channels: list[int]) -> list[dict[str, Any]]:
-        """Return a row per channel, those not counted yet without numbers, and see to it that they are counted soon."""
-        rows, end = [], time.monotonic() + COUNTING_S
+    def _channel_rows(self, project: Project, within_s: float) -> list[dict[str, Any]]:
+        """Return a row per channel; those that take too long now as they were, and see to it that they follow."""
+        channels, reviewed, end = project.channels(), project.reviewed, time.monotonic() + within_s
+        for n, channel in enumerate(channels):
+            if time.monotonic() > end:
+                self.counting.wish(partial(self._count, project, channels[n:]))
+                break
+            self._channels[channel] = _channel_row(project, channel, reviewed)
+        return [self._channels.get(c, {"id": str(c), "name": str(c), "detail": "…"}) for c in channels]
+
+    def _count(self, project: Project, channels: Sequence[int]) -> None:
+        """Count events, in a thread; the project remembers the counts, so that the page gets at them at once."""
         for channel in channels:
-            if channel in self._counted or time.monotonic() < end:
-                self._counted.add(channel)
-                rows.append(self._channel_row(channel))
-            else:
-                rows.append({"id": str(channel), "name": str(channel), "detail": "…"})
-        if len(self._counted) < len(channels) and not self._more:
-            self._more = True
-            on_page(self._document, self._go_on, after_ms=1)
-        return rows
+            began = time.monotonic()
+            project.counts(channel)
+            time.sleep(time.monotonic() - began)  # the page comes first: half of the time is its
+        on_page(self._document, lambda: self._counted(project))
 
-    def _go_on(self) -> None:
-        self._more = False
-        self.refresh()
-
-    def _channel_row(self, channel: int) -> dict[str, Any]:
-        project = self.workspace.project
-        if project is None:
-            return {}
-        counts = project.counts(channel)
-        events, noise = sum(counts.values()), counts.get(NOISE, 0)
-        units = sum(1 for unit in counts if unit > NOISE)
-        state = f"{units} u" + (f" · {noise / events:.0%} noise" if noise else "")
-        state = f"✓ {state}" if channel in project.reviewed else state
-        tip = f"Channel {channel}: {events:,} events, {units} units, {noise:,} noise. {TOGETHER}."
-        return {"id": str(channel), "name": str(channel), "label": state, "detail": f"{events:,}", "tip": tip}
+    def _counted(self, project: Project) -> None:
+        if project is self.workspace.project:
+            self.channels.rows = self._channel_rows(project, math.inf)
 
     def _unit_row(self, unit: int, count: int) -> dict[str, Any]:
         project, focus = self.workspace.project, self.workspace.focus
@@ -198,6 +194,16 @@ class Navigator(pn.viewable.Viewer):
         chosen = self.target.value
         unit = {"noise": NOISE, NEW_UNIT: None}.get(chosen) if chosen in ("noise", NEW_UNIT) else int(chosen)
         attempt(self.workspace, lambda: send(self.workspace, unit))
+
+
+def _channel_row(project: Project, channel: int, reviewed: frozenset[int]) -> dict[str, Any]:
+    counts = project.counts(channel)
+    events, noise = sum(counts.values()), counts.get(NOISE, 0)
+    units = sum(1 for unit in counts if unit > NOISE)
+    state = f"{units} u" + (f" · {noise / events:.0%} noise" if noise else "")
+    state = f"✓ {state}" if channel in reviewed else state
+    tip = f"Channel {channel}: {events:,} events, {units} units, {noise:,} noise. {TOGETHER}."
+    return {"id": str(channel), "name": str(channel), "label": state, "detail": f"{events:,}", "tip": tip}
 
 
 def _chosen(kind: str, row: int, main: int, chosen: Sequence[int], all_rows: Sequence[int]) -> set[int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,70 +15,15 @@ from neuralsorter.spiketrain import stretches
 
 from . import isolation, shapes, trains
 from .declared import METRICS, Metric, flags
+from .whole import Recording, recording, recording_of
 
-__all__ = ["METRICS", "Metric", "Recording", "flags", "metrics", "recording", "unit_metrics"]
-
-_DEAD_TIME_QUANTILE = 1e-5  # one pair with a wrong time in a hundred thousand does not hide the dead time
-_EXPECTED_SHORTER = 20  # intervals; fewer expected below the shortest one seen, and it may be chance
-
-_REFRACTORY_MS = 1.5
-_SEEN_MS = 0.5
+__all__ = ["METRICS", "Metric", "Recording", "flags", "metrics", "recording", "recording_of", "unit_metrics"]
 
 NAMES = tuple(
     name
     for metric in METRICS
     for name in ((metric.name, f"{metric.name}_low", f"{metric.name}_high") if metric.has_interval else (metric.name,))
 )
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What metrics need to know of the whole recording, when given only a part of its events.
-
-    Attributes
-    ----------
-    durations_s : mapping
-        Length of each stretch of continuous clock (see `spiketrain.stretches`).
-    dead_time_ms : float
-        How long the detector sees nothing after an event; 0 where it cannot be told.
-
-    """
-
-    durations_s: Mapping[int, float] = field(default_factory=dict)
-    dead_time_ms: float = 0.0
-
-    @property
-    def duration_s(self) -> float:
-        """Length of the recording."""
-        return sum(self.durations_s.values())
-
-    @property
-    def refractory_ms(self) -> float:
-        """The refractory period to judge by: 1.5 ms, or half a millisecond beyond the dead time if that is longer."""
-        return max(_REFRACTORY_MS, self.dead_time_ms + _SEEN_MS)
-
-
-def recording(spikes: Spikes) -> Recording:
-    """Learn lengths and dead time from all events: a stretch ends with its last event on any channel."""
-    known = np.isfinite(spikes.times_s)
-    where, times, channel = stretches(spikes)[known], spikes.times_s[known], spikes.channel[known]
-    order = np.lexsort((times, where, channel))
-    where, times, channel = where[order], times[order], channel[order]
-    found, group = np.unique(where, return_inverse=True)
-    ends = np.zeros(len(found))
-    np.maximum.at(ends, group, times)
-    durations = dict(zip(found.tolist(), ends.tolist(), strict=True))
-    gaps = np.diff(times)[(np.diff(where) == 0) & (np.diff(channel) == 0)]
-    return Recording(durations, _dead_time_ms(gaps, np.unique(channel, return_counts=True)[1], ends.sum()))
-
-
-def _dead_time_ms(gaps: NDArray[np.float64], n_events: NDArray[np.int64], duration_s: float) -> float:
-    if not len(gaps) or duration_s <= 0:
-        return 0.0
-    nth = int(len(gaps) * _DEAD_TIME_QUANTILE)
-    shortest = float(np.partition(gaps, nth)[nth])
-    expected = float((n_events.astype(float) ** 2).sum()) / duration_s * shortest
-    return max(shortest, 0.0) * 1000 if expected >= _EXPECTED_SHORTER else 0.0
 
 
 def metrics(

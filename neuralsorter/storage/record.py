@@ -20,7 +20,7 @@ from neuralsorter.store import Experiment
 from .history import History
 from .scope import rows_of
 from .state import State
-from .table import joined_raw, last_time, spikes_of
+from .table import joined_raw, last_times, spikes_of
 
 
 class Record(param.Parameterized):
@@ -178,7 +178,16 @@ class Record(param.Parameterized):
     @property
     def last_time_s(self) -> float:
         """When the last event was, 0 where no time is known; few pages of the store are read, whatever its size."""
-        return max((last_time(e) for e in self._experiments), default=0.0)
+        return max(self.ends_s.values(), default=0.0)
+
+    @property
+    def ends_s(self) -> dict[int, float]:
+        """{stretch of continuous clock: time of its last event on any channel}, those of unknown times left out."""
+        return {
+            number << 32 | segment: last
+            for number, e in enumerate(self._experiments)
+            for segment, last in last_times(e).items()
+        }
 
     @property
     def spikes(self) -> Spikes:

@@ -89,18 +89,23 @@ def spikes_of(
     return spikes
 
 
-def last_time(experiment: Experiment) -> float:
-    """Return the time of the last event, 0 where none is known: the end of every run of the clock in every channel."""
-    last, one_run = 0.0, experiment.segment.strides[0] == 0
+def last_times(experiment: Experiment) -> dict[int, float]:
+    """Return {segment: time of its last event in s}, those whose times are unknown left out.
+
+    In each channel a run of the clock ends with its last event, so few pages are read, whatever the size.
+    """
+    last: dict[int, float] = {}
+    one_run = experiment.segment.strides[0] == 0
     for _, start, stop in experiment.channel_ptr.tolist():
         at = start
         while at < stop:
-            own = experiment.segment[at:stop]
-            end = stop if one_run else at + int(np.searchsorted(own, own[0], side="right"))
+            segment = int(experiment.segment[at])
+            end = stop if one_run else at + int(np.searchsorted(experiment.segment[at:stop], segment, side="right"))
             known = end
             if np.isnan(experiment.times_s[end - 1]):  # unknown times come last
                 known = at + int(np.searchsorted(experiment.times_s[at:end], np.inf, side="right"))
-            last = max(last, float(experiment.times_s[known - 1])) if known > at else last
+            if known > at:
+                last[segment] = max(last.get(segment, 0.0), float(experiment.times_s[known - 1]))
             at = end
     return last
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import neuralsorter as ns
-from neuralsorter.metrics import METRICS, flags, metrics, recording
+from neuralsorter.metrics import METRICS, flags, metrics, recording, recording_of
 from neuralsorter.spikes import Spikes
 
 RATE = 30_000.0
@@ -48,6 +49,19 @@ def test_the_refractory_period_looks_beyond_the_dead_time() -> None:
 def test_a_sparse_recording_tells_nothing_of_the_dead_time() -> None:
     assert recording(recorded(n=50)).dead_time_ms == 0
     assert recording(recorded()).dead_time_ms < 0.02
+
+
+def test_a_project_tells_what_its_table_of_events_tells_and_the_dead_time_from_some_channels_too() -> None:
+    spikes = recorded(dead_ms=1.6)
+    segment, unknown = np.digitize(spikes.times_s, [100.0, 250.0]).astype(np.int32), spikes.times_s < 3
+    times = np.where(unknown, np.nan, spikes.times_s - np.array([0.0, 100.0, 250.0])[segment])
+    restarting = replace(spikes, segment=segment, times_s=times)
+    with ns.Project.in_memory(restarting) as project:
+        assert recording_of(project) == recording(project.spikes)
+        assert recording_of(project).durations_s == pytest.approx({0: 100, 1: 150, 2: 50}, abs=1)
+        some = recording_of(project, enough=1)
+    assert some.durations_s == recording(restarting).durations_s
+    assert 1.6 <= some.dead_time_ms < 1.7
 
 
 def test_the_table_has_a_row_for_each_unit_and_the_declared_columns() -> None:
