@@ -12,7 +12,6 @@ from neuralsorter.storage.folder import SUFFIX as PROJECT
 from .importing import is_raw
 
 UP = "↑ parent folder"
-MEGABYTE = 1_000_000
 
 
 class Folders:
@@ -64,9 +63,9 @@ class Folders:
                 if self._holds_recording(path):
                     files.append((f"▣ {path.name}/  ·  a recording of several files", path))
             elif is_raw(path):
-                files.append((f"{path.name}  ·  {path.stat().st_size / MEGABYTE:,.1f} MB, raw recording", path))
+                files.append((f"{path.name}  ·  {size_of(path)}, raw recording", path))
             elif path.suffix.lower() in suffixes:
-                files.append((f"{path.name}  ·  {path.stat().st_size / MEGABYTE:,.1f} MB", path))
+                files.append((f"{path.name}  ·  {size_of(path)}", path))
         above = folder.parent
         up = [(UP, above)] if any(above.resolve().is_relative_to(root) for root in self.roots) else []
         return [*up, *projects, *folders, *files]
@@ -76,3 +75,9 @@ class Folders:
             return loading.is_recording(self.inside(folder))
         except (OSError, FileError):
             return False
+
+
+def size_of(path: Path) -> str:
+    """Return the size of a file in words."""
+    kilobytes = path.stat().st_size / 1e3
+    return f"{kilobytes / 1e3:,.1f} MB" if kilobytes >= 1e3 else f"{kilobytes:,.1f} kB"

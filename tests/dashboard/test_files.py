@@ -70,5 +70,5 @@ def test_the_list_shows_projects_folders_and_readable_files_only(lab: Path) -> N
     (lab / "old.nsort").mkdir()
     names = [name for name, _ in Folders([lab]).entries(lab)]
     assert names[0].startswith("◆ old")
-    assert any(name.startswith("a.nev") for name in names)
+    assert any(name.startswith("a.nev  ·  ") and name.endswith(" kB") for name in names)
     assert not any("notes" in name or "parent" in name for name in names)
