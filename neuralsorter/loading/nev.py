@@ -37,7 +37,8 @@ ELECTRODE = np.dtype(
 
 _WAVEFORMS_16_BIT = 1  # bit of the header's flags
 _PTP_HZ = 1_000_000_000  # clocks that count ns since 1970
-_PRE_SAMPLES = 10  # of 48 at 30 kHz: the recorder's setting, which the file does not hold
+CROSSING = "crossing at sample "  # the comment of files that NeuralSorter writes: the format has no place for it
+_PRE_SAMPLES = 10  # of 48 at 30 kHz: the recorder's setting, which its files do not hold
 _PRE_MS = _PRE_SAMPLES / 30
 _RESTART_S = 0.1  # packets may be out of order by ms; a step back by more is a restarted clock
 
@@ -53,6 +54,15 @@ class Header:
     clock_hz: int
     sampling_rate: int
     electrodes: NDArray[Any]
+    comment: str = ""
+
+    @property
+    def pre_samples(self) -> int:
+        """Samples before the crossing, as our own files say it, else as the recorder has it."""
+        told = self.comment.removeprefix(CROSSING)
+        if told != self.comment and told.isdecimal() and len(told) < 6:
+            return int(told)
+        return round(_PRE_MS * self.sampling_rate / 1000)
 
     @property
     def time_bytes(self) -> int:
@@ -81,7 +91,7 @@ def read_header(path: Path) -> Header:
             raise LoadError(path, "does not start as a NEV file does", "Give it the suffix of its real format")
         if len(start) < BASIC.size:
             raise LoadError(path, f"ends at byte {len(start)}, inside the header of {BASIC.size} bytes", _COPY)
-        _, major, minor, flags, header_bytes, packet_bytes, clock, rate, *_, n_extended = BASIC.unpack(start)
+        _, major, minor, flags, header_bytes, packet_bytes, clock, rate, *_, comment, n_extended = BASIC.unpack(start)
         if header_bytes != BASIC.size + n_extended * EXTENDED_BYTES:
             what = f"has {n_extended} extended headers at byte 336 but says that its data start at byte {header_bytes}"
             raise LoadError(path, what, _COPY)
@@ -97,7 +107,8 @@ def read_header(path: Path) -> Header:
         raise LoadError(path, what, _COPY)
     electrodes = np.frombuffer(extended, ELECTRODE)
     electrodes = electrodes[electrodes["tag"] == b"NEUEVWAV"]
-    return Header((major, minor), flags, header_bytes, packet_bytes, clock, rate, electrodes)
+    told = comment.rstrip(b"\0").decode("latin1")
+    return Header((major, minor), flags, header_bytes, packet_bytes, clock, rate, electrodes, told)
 
 
 def read_packets(path: Path, header: Header) -> NDArray[Any]:
@@ -139,7 +150,6 @@ class NevLoader(Loader):
         segment = np.cumsum(segment, dtype=np.int32)
         raw, uv_per_bit = _waveforms(path, packets, rows, channel, header)
         unit, labels = from_vendor(channel, packets["unit"][rows].astype(np.int32), UNCLASSIFIED, VENDOR_NOISE)
-        pre_samples = min(round(_PRE_MS * header.sampling_rate / 1000), raw.shape[1] - 1)
         return Spikes(
             raw=raw,
             times_s=times[rows],
@@ -148,7 +158,7 @@ class NevLoader(Loader):
             experiment=np.zeros(len(rows), np.int32),
             segment=segment[rows],
             sampling_rate=float(header.sampling_rate),
-            pre_samples=pre_samples,
+            pre_samples=min(header.pre_samples, raw.shape[1] - 1),
             uv_per_bit=uv_per_bit,
             labels=labels,
             channels=_channels(channel, header),

@@ -58,6 +58,37 @@ _TOLD = {
     "unknown times": "needs a time for each event: unknown ones are written as 0",
     "missing samples": "does not hold missing samples: the nearest sample was repeated",
 }
+_NEV_UV = 32_767 * 65.535  # the largest sample: 65,535 nV a bit
+
+
+def _rate(spikes: Spikes) -> str:
+    whole = round(spikes.sampling_rate)
+    return "" if whole == spikes.sampling_rate else f"holds a whole rate: {spikes.sampling_rate:.3f} Hz become {whole}"
+
+
+def _numbers(spikes: Spikes) -> str:
+    return "numbers electrodes from 1: every channel is one higher in the file" if (spikes.channel < 1).any() else ""
+
+
+def _samples(spikes: Spikes) -> str:
+    peak = max(float(np.nanmax(spikes.raw, initial=0)), -float(np.nanmin(spikes.raw, initial=0))) * spikes.uv_per_bit
+    return f"holds samples up to {_NEV_UV / 1e3:,.0f} mV: what is beyond is cut" if peak > _NEV_UV else ""
+
+
+def _codes(least: int, most: int) -> Callable[[Spikes], str]:
+    def told(spikes: Spikes) -> str:
+        beyond = int((~spikes.triggers["code"].between(least, most)).sum())
+        return f"holds trigger codes from {least:,} to {most:,}: {beyond} are cut to them" if beyond else ""
+
+    return told
+
+
+VALUES: dict[str, tuple[Callable[[Spikes], str], ...]] = {
+    ".nev": (_rate, _numbers, _samples, _codes(0, 65_535)),
+    ".plx": (_rate, _codes(-32_768, 32_767)),
+}
+"""What of the values a format holds differently; each returns words, or none where nothing is lost."""
+
 _NAMES = {".pkl": "A spike_dict", ".npy": "A spike_dict", ".csv": "A table", ".parquet": "A table", ".phy": "phy"}
 
 
@@ -83,7 +114,8 @@ def losses(spikes: Spikes, path: str | Path) -> list[str]:
         lost = [field for field in lost if field != "noise"]  # left out; the writer says how many
     if "unsorted" in lost and "labels" in lost:
         lost.remove("labels")
-    return [f"{name} {_TOLD[field]}; .npz keeps {'it' if field == 'noise' else 'them'}." for field in lost]
+    told = [f"{name} {_TOLD[field]}; .npz keeps {'it' if field == 'noise' else 'them'}." for field in lost]
+    return told + [f"{name} {words}; .npz keeps them." for lose in VALUES.get(kind, ()) if (words := lose(spikes))]
 
 
 def format_of(path: str | Path) -> str:

@@ -21,16 +21,16 @@ _SHOWN_UNITS = 16  # what the recorder's own programs show of 254
 _MOST_UNITS = 254
 _EPOCH = struct.pack("<8H", 1970, 1, 4, 1, 0, 0, 0, 0)  # the time of recording, unknown
 _TICKS = 2**32
+_MOST_NV_PER_BIT = 2**16 - 1
 
 
 def write_nev(spikes: Spikes, file: IO[bytes]) -> list[str]:
     """Write unit 0 as 255 (noise), units labelled *unsorted* as 0 (unclassified), other units by their number."""
     _require_nev(spikes)
-    notes = _limits(spikes)
     code = to_vendor(spikes, nev.UNCLASSIFIED, nev.VENDOR_NOISE).astype(np.uint8)
     if not _carry_over(spikes, code, file):
-        notes += _write_new(spikes, code, file)
-    return notes
+        _write_new(spikes, code, file)
+    return _shown(spikes)
 
 
 def _require_nev(spikes: Spikes) -> None:
@@ -47,11 +47,10 @@ def _require_nev(spikes: Spikes) -> None:
         raise DataError(f"NEV holds electrodes 1 to {nev.ELECTRODES[1]}; save as .npz or .nwb.")
 
 
-def _limits(spikes: Spikes) -> list[str]:
-    notes = []
-    if spikes.unit.max(initial=0) > _SHOWN_UNITS:
-        notes.append(f"Units above {_SHOWN_UNITS} are in the file, but the recorder's own programs may not show them.")
-    return notes
+def _shown(spikes: Spikes) -> list[str]:
+    if spikes.unit.max(initial=0) <= _SHOWN_UNITS:
+        return []
+    return [f"Units above {_SHOWN_UNITS} are in the file, but the recorder's own programs may not show them."]
 
 
 def _carry_over(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> bool:
@@ -77,13 +76,9 @@ def _carry_over(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> boo
     return True
 
 
-def _write_new(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> list[str]:
-    notes = []
+def _write_new(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> None:
     clock = round(spikes.sampling_rate)
-    channel = spikes.channel
-    if channel.min(initial=1) < 1:
-        channel = channel + 1
-        notes.append("NEV numbers electrodes from 1: every channel number is one higher in the file.")
+    channel = spikes.channel + int(spikes.channel.min(initial=1) < 1)
     times = _ticks(spikes.times_s, clock)
     raw, nv_per_bit = _to_bits(spikes)
     data = np.zeros((len(spikes), spikes.n_samples * 2), np.uint8)
@@ -97,11 +92,10 @@ def _write_new(spikes: Spikes, code: NDArray[np.uint8], file: IO[bytes]) -> list
     file.write(
         nev.BASIC.pack(
             b"NEURALEV", 2, 3, 1, header.header_bytes, header.packet_bytes, clock, clock, _EPOCH,
-            b"NeuralSorter", b"", len(electrodes),
+            b"NeuralSorter", f"{nev.CROSSING}{spikes.pre_samples}".encode(), len(electrodes),
         )
     )  # fmt: skip
     file.write(electrodes.tobytes() + packets.tobytes())
-    return notes
 
 
 def _ticks(times_s: NDArray[np.float64], clock: int) -> NDArray[np.int64]:
@@ -114,13 +108,13 @@ def _ticks(times_s: NDArray[np.float64], clock: int) -> NDArray[np.int64]:
 def _to_bits(spikes: Spikes) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
     """Return samples, and whole nV per bit of each event."""
     nv = spikes.uv_per_bit * 1000
-    if spikes.raw.dtype == np.int16 and abs(nv - round(nv)) < 1e-6 and 1 <= round(nv) < 2**16:
+    if spikes.raw.dtype == np.int16 and abs(nv - round(nv)) < 1e-6 and 1 <= round(nv) <= _MOST_NV_PER_BIT:
         return spikes.raw, np.full(len(spikes), round(nv))
     waveforms = held(spikes.waveforms)
     _, index = np.unique(spikes.channel, return_inverse=True)
     peak = np.zeros(index.max(initial=0) + 1)
     np.maximum.at(peak, index, np.abs(waveforms).max(axis=1, initial=0))
-    nv_of = np.clip(np.ceil(peak * 1000 / 32767), 1, 2**16 - 1).astype(np.int64)[index]
+    nv_of = np.clip(np.ceil(peak * 1000 / 32767), 1, _MOST_NV_PER_BIT).astype(np.int64)[index]
     bits = np.clip(np.round(waveforms * (1000 / nv_of[:, None])), -32768, 32767)
     return bits.astype(np.int16), nv_of
 
@@ -149,7 +143,7 @@ def _with_triggers(packets: NDArray[Any], spikes: Spikes, header: nev.Header) ->
     digital = np.zeros(len(triggers), header.packet)
     digital["time"] = _ticks(triggers["time_s"].to_numpy(np.float64), header.clock_hz)
     digital["unit"] = triggers["reason"].to_numpy() if "reason" in triggers else 1
-    value = (triggers["code"].to_numpy(np.int64) & 0xFFFF).astype("<u2")
+    value = np.clip(triggers["code"].to_numpy(np.int64), 0, 0xFFFF).astype("<u2")
     digital["data"][:, :2] = value.view(np.uint8).reshape(-1, 2)
     place = _after(_part(triggers), triggers["time_s"].to_numpy(np.float64), spikes)
     merged: NDArray[Any] = np.insert(packets, place, digital)

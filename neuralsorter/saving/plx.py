@@ -50,7 +50,7 @@ def write_plx(spikes: Spikes, file: IO[bytes]) -> list[str]:
     blocks["samples"] = raw
     file.write(blocks.tobytes())
     file.write(_events(spikes, clock))
-    return _beyond(spikes)
+    return []
 
 
 def _bits(spikes: Spikes) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int16]], int]:
@@ -115,9 +115,3 @@ def _events(spikes: Spikes, clock: int) -> bytes:
     blocks["upper"], blocks["time"] = ticks >> 32, ticks & 0xFFFFFFFF
     blocks["unit"] = np.clip(triggers["code"].to_numpy(np.int64), *_CODES)
     return blocks.tobytes()
-
-
-def _beyond(spikes: Spikes) -> list[str]:
-    code = spikes.triggers["code"]
-    outside = int(((code < _CODES[0]) | (code > _CODES[1])).sum())
-    return [f"PLX holds trigger codes up to {_CODES[1]}: {outside} are cut to it."] if outside else []

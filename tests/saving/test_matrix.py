@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,24 @@ def test_what_a_format_does_not_hold_is_told_beforehand_and_nothing_else(tmp_pat
         expected = field not in HOLDS[kind] and not ("*" in kind and field == "noise")  # left out, and counted
         assert len(told) == expected, (kind, field, told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "told"),
+    [
+        (".nev", {"sampling_rate": 50_000 / 3}, "16666.667 Hz become 16667"),
+        (".plx", {"sampling_rate": 50_000 / 3}, "16666.667 Hz become 16667"),
+        (".nev", {"channel": np.repeat([0, 7], N // 2)}, "every channel is one higher"),
+        (".nev", {"uv_per_bit": 1e4}, "samples up to 2,147 mV"),
+        (".nev", {"triggers": pd.DataFrame({"time_s": [0.2, 0.3], "code": [70_000, 3]})}, "to 65,535: 1 are cut"),
+        (".plx", {"triggers": pd.DataFrame({"time_s": [0.2, 0.3], "code": [70_000, 3]})}, "to 32,767: 1 are cut"),
+    ],
+)
+def test_a_value_that_a_format_changes_is_told_beforehand(
+    tmp_path: Path, kind: str, change: dict[str, Any], told: str
+) -> None:
+    (sentence,) = losses(replace(plain(), **change), tmp_path / f"a{kind}")
+    assert told in sentence
 
 
 def test_what_is_told_beforehand_is_returned_by_saving_too(tmp_path: Path) -> None:

@@ -71,8 +71,7 @@ def test_every_field_that_a_format_holds_comes_back(tmp_path: Path, suffix: str,
     np.testing.assert_allclose(again.times_s, spikes.times_s, atol=1e-9)
     np.testing.assert_array_equal(again.channel, spikes.channel)
     assert (again.sampling_rate, again.n_samples) == (spikes.sampling_rate, spikes.n_samples)
-    if suffix != ".nev":
-        assert again.pre_samples == spikes.pre_samples
+    assert again.pre_samples == spikes.pre_samples
     if suffix in HOLDS_NOISE:
         np.testing.assert_array_equal(again.unit, spikes.unit)
     else:
