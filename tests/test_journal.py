@@ -126,6 +126,18 @@ def test_a_seal_tells_a_closed_journal_from_a_changed_one(path: Path) -> None:
     assert look_at(path) is Seal.UNKNOWN
 
 
+def test_a_power_failure_leaves_no_half_written_seal_that_calls_a_whole_journal_damaged(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("neuralsorter.storage.disk.sync_file", failed)
+    with pytest.raises(OSError, match="Input/output"):  # what is not on the disk gets no name
+        seal(path)
+    assert look_at(path) is Seal.UNKNOWN
+
+
 def damage(path: Path, text: bytes) -> None:
     data = path.read_bytes()
     assert text in data

@@ -41,16 +41,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a small file so that a reader sees the old one or the new one, whole."""
     partial = path.with_name(path.name + PARTIAL)
     with partial.open("wb") as file:
         file.write(data)
-        if durable:
-            sync_file(file)
+        sync_file(file)
     partial.replace(path)
-    if durable:
-        sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def sha256_of(path: Path) -> str:

@@ -28,8 +28,7 @@ def seal(journal: Path) -> None:
     with journal_bytes:
         counter, _ = _counters(journal)
         text = json.dumps({"counter": counter, "crc": _crc_of(journal)})
-    # Not waited for: a seal lost in a power failure only means a slower check.
-    write_whole(_beside(journal), f"{text}\n{zlib.crc32(text.encode()):08x}\n".encode(), durable=False)
+    write_whole(_beside(journal), f"{text}\n{zlib.crc32(text.encode()):08x}\n".encode())
 
 
 def unseal(journal: Path) -> None:
