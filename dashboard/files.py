@@ -19,12 +19,11 @@ from neuralsorter.storage.folder import SUFFIX as PROJECT
 
 from .dropping import kept
 from .folders import UP, Folders
-from .importing import Importing, is_raw
+from .importing import Importing, asks_for_columns, is_raw
 from .reports import REPORT, report_name, start_report
 from .workspace import Workspace
 
 INTO = "/."  # ends the value of an entry that is looked into; the same folder may also be a recording to open
-COLUMNS_UNKNOWN = "info FILE --columns"  # what a reader recommends when the names in a table tell it nothing
 UPLOAD_LIMIT_MB = 200
 
 
@@ -214,7 +213,7 @@ class Files(pn.viewable.Viewer):
 
     def _not_opened(self, paths: Sequence[Path], sentence: str) -> None:
         """Say why; where only names of columns are unknown, ask which is which."""
-        if len(paths) == 1 and COLUMNS_UNKNOWN in sentence:
+        if len(paths) == 1 and asks_for_columns(sentence):
             self.importing.ask_for_columns(paths[0])
         else:
             self.workspace.complain(sentence)

@@ -21,12 +21,18 @@ from neuralsorter.spikes import Spikes
 from .workspace import Workspace
 
 NOTHING = "(not there)"
+_COLUMNS_UNKNOWN = "info FILE --columns"  # what a reader recommends when the names in a table tell it nothing
 ROWS_SHOWN = 400  # of a table of channels or columns
 
 
 def is_raw(path: Path) -> bool:
     """Tell whether a file holds continuous signals and no events."""
     return path.suffix.lower() in RAW_SUFFIXES
+
+
+def asks_for_columns(sentence: str) -> bool:
+    """Tell whether a table was not read only because the names of its columns are unknown here."""
+    return _COLUMNS_UNKNOWN in sentence
 
 
 class Importing(pn.viewable.Viewer):
@@ -88,8 +94,16 @@ class Importing(pn.viewable.Viewer):
             self._ask_for_detector(raw[0])
         else:
             self._lay_out(f"Reading {', '.join(path.name for path in paths)} …", [], [])
-            self._start("Looking", lambda _, cancel: [holds(path, cancel=cancel) for path in paths], self._tell)
+            self.workspace.jobs.start(
+                "Looking", lambda _, cancel: [holds(path, cancel=cancel) for path in paths], self._tell, self._not_told
+            )
         self.dialog.open = True
+
+    def _not_told(self, sentence: str) -> None:
+        if len(self._paths) == 1 and asks_for_columns(sentence):
+            self.ask_for_columns(self._paths[0])
+        else:
+            self._fail(sentence)
 
     def ask_for_columns(self, path: Path) -> None:
         """Show the columns of a table whose names say nothing, with a guess."""

@@ -73,7 +73,7 @@ def _units(spikes: Spikes) -> str:
     noise = int(counts[pairs[:, 1] == NOISE].sum())
     unsorted = np.array([spikes.labels.get((c, u)) == UNSORTED for c, u in pairs.tolist()], bool)
     own = int(((pairs[:, 1] != NOISE) & ~unsorted).sum())
-    parts = [f"{own} units"] if own else []
+    parts = [f"{own} unit{'s' if own > 1 else ''}"] if own else []
     parts += [f"{int(counts[unsorted].sum()):,} events not sorted"] if unsorted.any() else []
     parts += [f"{noise:,} of noise"] if noise else []
     return ", ".join(parts) or "none"

@@ -59,7 +59,7 @@ def test_a_table_with_unknown_names_is_opened_by_the_columns_chosen(
     rng = np.random.default_rng(0)
     table = {"probe": rng.integers(1, 3, 20), "t_ms": np.arange(20) * 10.0}
     pd.DataFrame(table | {f"v{i}": rng.normal(0, 20, 20) for i in range(24)}).to_csv(tmp_path / "a.csv", index=False)
-    importing.ask_for_columns(tmp_path / "a.csv")
+    importing.ask([tmp_path / "a.csv"])
     wait(lambda: importing.buttons.objects)
     assert importing.fields["ChannelID"].value == "probe"
     importing.rate.value = 24_000.0
@@ -86,5 +86,5 @@ def test_noise_unsorted_events_and_units_are_told_apart() -> None:
         np.zeros((4, 10), np.float32), np.arange(4.0), ones, np.array([0, 1, 2, 2], np.int32), ones * 0,
         pre_samples=3, labels={(1, 2): "unsorted"},
     )  # fmt: skip
-    assert described(spikes)["units"] == "1 units, 2 events not sorted, 1 of noise"
+    assert described(spikes)["units"] == "1 unit, 2 events not sorted, 1 of noise"
     assert described(spikes, ["states no times."])["note"] == "It states no times."
