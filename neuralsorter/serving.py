@@ -27,8 +27,7 @@ DEMO = "--demo"
 _PORTS_TRIED = 100
 _START_S = 120.0
 _STOP_S = 10.0
-_HOUR_MS = 3_600_000
-_UNUSED_MS = {"here": 24 * _HOUR_MS, "shared": _HOUR_MS // 2}  # how long a page without its browser is kept
+_UNUSED_MS, _CHECK_MS = 30_000, 5_000  # a page without its browser is let go: who comes back gets it anew
 
 
 class ServingError(NeuralSorterError):
@@ -206,7 +205,7 @@ def _command(
     command = [sys.executable, "-P", "-m", "panel", "serve", str(folder("dashboard"))]
     command += ["--address", host, "--port", str(port), "--log-level", "warning"]
     command += ["--auth-module", str(Path(login.__file__).resolve()), "--enable-xsrf-cookies"]
-    command += ["--unused-session-lifetime", str(_UNUSED_MS["shared" if shared else "here"])]
+    command += ["--unused-session-lifetime", str(_UNUSED_MS), "--check-unused-sessions", str(_CHECK_MS)]
     if behind_proxy is not None:
         public = urlsplit(behind_proxy)
         origins = {public.netloc}

@@ -53,3 +53,9 @@ def test_a_certificate_that_is_none_is_said_before_anything_listens(users: str, 
         Path(name).chmod(0o600)
     with pytest.raises(serving.ServingError, match="are not a PEM certificate and its key"):
         serving.serve([], users=users, certfile=names[0], keyfile=names[1], open_browser=False)
+
+
+def test_a_page_that_is_closed_is_let_go_within_a_minute() -> None:
+    command = serving._command([], "127.0.0.1", 5006, None, None, None, shared=False)
+    told = [command[command.index(flag) + 1] for flag in ("--unused-session-lifetime", "--check-unused-sessions")]
+    assert sum(map(int, told)) < 60_000
