@@ -8,6 +8,7 @@ from typing import Any
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util.parameters import edit_readonly
 
 from .actions import ACTIONS, act
 from .cleaning import Cleaning
@@ -111,9 +112,11 @@ class App:
             sidebar=[self.sidebar],
             main=[self.connection, self.keys, self.main, *self._dialogs],
             sidebar_width=290,
-            busy_indicator="linear",
+            busy_indicator=None,
             theme_config=THEMES,
         )
+        with edit_readonly(page):  # Panel's counts every page of the server, and each change walks through all of them
+            page.busy = False
         pn.state.add_periodic_callback(self.workspace.follow, FOLLOW_MS)
         page.param.watch(lambda event: self.workspace.param.update(dark=event.new), "dark_theme")
         self.workspace.dark = bool(page.dark_theme)

@@ -8,7 +8,9 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import panel as pn
 import pytest
+from panel.util.parameters import edit_readonly
 
 import neuralsorter as ns
 
@@ -44,3 +46,17 @@ def test_a_closed_page_leaves_nothing_behind(project: ns.Project) -> None:
     assert [name for name, ref in refs.items() if ref() is not None] == []
     assert project.people == {}
     assert len(project) > 0
+
+
+def test_work_for_one_page_changes_nothing_in_another() -> None:
+    from dashboard.app import App
+
+    app = App([Path.cwd()])
+    page = app.page()
+    changes: list[Any] = []
+    page.param.watch(changes.append, list(page.param))
+    with edit_readonly(pn.state):
+        pn.state.busy = True
+        pn.state.busy = False
+    assert changes == []
+    app.close()
