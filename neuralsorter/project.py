@@ -16,7 +16,7 @@ from . import store
 from .errors import ProjectError
 from .journal import Journal
 from .spikes import Spikes
-from .storage.disk import remove_tree
+from .storage.adding import Adding
 from .storage.folder import (
     JOURNAL,
     check_facts,
@@ -26,8 +26,7 @@ from .storage.folder import (
     record_import,
     stored_experiments,
 )
-from .storage.importing import agreed, fitted, part_of, recordings
-from .storage.keeping import Keeping
+from .storage.importing import agreed, part_of, recordings
 from .storage.lock import WriterLock
 from .storage.seal import seal
 from .store import Experiment, Progress, arrange
@@ -36,7 +35,7 @@ _shared: dict[tuple[Path, bool], Project] = {}
 _registry_lock = threading.RLock()
 
 
-class Project(Keeping):
+class Project(Adding):
     """Events, their units and every edit. Make one with `create`, `open` or `in_memory`; close it or use `with`.
 
     One process has one Project per folder: opening a folder twice gives the same object, and it closes with its last
@@ -46,9 +45,8 @@ class Project(Keeping):
     def __init__(
         self, experiments: Sequence[Experiment], journal: Journal, writer: WriterLock | None = None, **params: Any
     ) -> None:
-        super().__init__(experiments, journal, **params)
+        super().__init__(experiments, journal, writer=writer, **params)
         self.notice = ""
-        self._writer = writer
         self._users = 1
         self._key: tuple[Path, bool] | None = None
 
@@ -247,41 +245,3 @@ class Project(Keeping):
         """Open a new project that has this one's events and its history up to an action (0: as imported)."""
         self._require_action(number)
         return type(self).open(self._copy_to(Path(path), number))
-
-    def add(
-        self, files: Sequence[str | Path] | str | Path, progress: Progress | None = None, cancel: Any = None
-    ) -> list[str]:
-        """Add recordings as further experiments and return their names.
-
-        Rows there are keep their numbers, and nothing is rewritten. `cancel` (a threading.Event), when set, gives up
-        the file being read with `Cancelled`; files before it are there.
-        """
-        names = [files] if isinstance(files, str | Path) else list(files)
-        self._require_writable()
-        added = []
-        for spikes in recordings(names, self._experiments[0], part_of(progress, 0, 0.5), cancel):
-            with self._editing():
-                self._require_writable()
-                for e in arrange(fitted(spikes, self.channels(), self.labels, self.counts, self.new_unit), len(self)):
-                    self._add(e, part_of(progress, 0.5, 1))
-                    added.append(e.name)
-        return added
-
-    def _add(self, experiment: Experiment, progress: Progress | None) -> None:
-        number = len(self._experiments)
-        place = experiment_folder(self._path, number) if self._path is not None else None
-        try:
-            stored = store.sort_raw(experiment) if place is None else store.write(experiment, place, progress)
-            action = record_import(self._journal, number, stored)
-        except (OSError, sqlite3.Error, ProjectError) as cause:
-            if place is not None and place.exists():
-                remove_tree(place)
-            raise ProjectError(
-                f"{self._place}: {experiment.name} could not be added ({cause}). Make room and add it again; the"
-                " project is as it was."
-            ) from cause
-        first = len(self)
-        self._grow(stored)
-        rows = np.arange(first, len(self))
-        codes = self._state.codes_at(rows)
-        self._take_in(action, rows, codes, codes, {})

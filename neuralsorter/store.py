@@ -133,6 +133,18 @@ def sort_raw(experiment: Experiment) -> Experiment:
 
 def write(experiment: Experiment, folder: Path, progress: Progress | None = None) -> Experiment:
     """Write an experiment as `folder`, whole or not at all, and return it memory-mapped."""
+    return put(write_beside(experiment, folder, progress), folder)
+
+
+def put(partial: Path, folder: Path) -> Experiment:
+    """Give what was written beside `folder` its name, and return it memory-mapped."""
+    partial.rename(folder)
+    sync_folder(folder.parent)
+    return read(folder)
+
+
+def write_beside(experiment: Experiment, folder: Path, progress: Progress | None = None) -> Path:
+    """Write an experiment under a name that nobody opens, and return that; the next try clears it away."""
     partial = folder.with_name(folder.name + PARTIAL)
     if partial.exists():
         remove_tree(partial)
@@ -149,12 +161,10 @@ def write(experiment: Experiment, folder: Path, progress: Progress | None = None
             files[f"{name}.json"] = {"sha256": write_bytes(partial / f"{name}.json", data)}
         write_bytes(partial / MANIFEST, _manifest(experiment, files))
         sync_folder(partial)
-        partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    sync_folder(folder.parent)
-    return read(folder)
+    return partial
 
 
 def read(folder: Path) -> Experiment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neuralsorter import store
 from neuralsorter.errors import Cancelled, ProjectError
 from neuralsorter.project import Project
 from neuralsorter.saving import save
@@ -74,6 +76,56 @@ def test_unsorted_events_of_one_file_stay_apart_from_a_sorted_unit_of_another(
         units = [set(project.unit[project.rows(2, experiment=e)].tolist()) for e in range(2)]
         assert project.labels == {(2, 1): "unsorted"}
         assert units == [{1}, {2}], "rows that are there keep their unit"
+
+
+def test_edits_do_not_wait_for_an_import_and_what_they_name_keeps_its_number(
+    recording: Callable[..., Spikes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sorted_and_not(recording, tmp_path / "a.npz", sorted_unit=None)
+    sorted_and_not(recording, tmp_path / "b.npz", sorted_unit=1)
+    write = store.write_beside
+    written: list[Path] = []
+
+    def while_a_person_edits(*given: Any) -> Path:
+        if not written:  # the number 2 is free for the sorted unit of b.npz, until now
+            editing = threading.Thread(target=lambda: project.assign(project.rows(2)[:3], 2))
+            editing.start()
+            editing.join(20)
+            assert not editing.is_alive(), "the edit waits for the import"
+        written.append(write(*given))
+        return written[-1]
+
+    with Project.create(tmp_path / "p.nsort", tmp_path / "a.npz") as project:
+        monkeypatch.setattr(store, "write_beside", while_a_person_edits)
+        project.add(tmp_path / "b.npz")
+        assert [set(project.unit[project.rows(2, experiment=e)].tolist()) for e in range(2)] == [{1, 2}, {3}]
+        assert project.labels == {(2, 1): "unsorted"}
+        assert project.verify() == []
+    assert len(written) == 2
+    assert not list((tmp_path / "p.nsort" / "experiments").glob("*.partial"))
+
+
+def test_an_import_that_was_overtaken_touches_nothing_of_the_one_who_edits_now(
+    recording: Callable[..., Spikes], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, name in ((1, "first"), (2, "second")):
+        save(recording(60, seed=seed), tmp_path / f"{name}.npz")
+    write = store.write_beside
+
+    def while_another_takes_over(*given: Any) -> Path:
+        partial = write(*given)
+        monkeypatch.setattr(store, "write_beside", write)
+        with Project._opened(folder, read_only=False, take_over=True) as other:
+            other.add(tmp_path / "second.npz")
+        return partial
+
+    with Project.open(folder) as project:
+        monkeypatch.setattr(store, "write_beside", while_another_takes_over)
+        with pytest.raises(ProjectError, match="taken over"):
+            project.add(tmp_path / "first.npz")
+    with Project.open(folder) as project:
+        assert project.experiments[1:] == ["second.npz"]
+        assert project.verify() == []
 
 
 def test_a_file_of_another_rate_is_brought_to_the_first_ones(recording: Callable[..., Spikes], tmp_path: Path) -> None:
