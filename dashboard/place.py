@@ -103,7 +103,10 @@ class Place:
         """Write the place down, unless nobody looks at this page any more: its tab may be back on another one."""
         self._waiting = False
         project, focus = self.workspace.project, self.workspace.focus
-        if project is None or project.path is None or focus is None or self._is_left():
+        if project is None or focus is None or self._is_left():
+            return
+        folder = self._folder(project)
+        if folder is None:
             return
         figure = self.waveforms.screen.figure
         place = {name: getattr(focus, name) for name in FOCUS[:-1]} | {
@@ -112,7 +115,7 @@ class Place:
             "window": [[figure.x_range.start, figure.x_range.end], [figure.y_range.start, figure.y_range.end]],
             **{name: getattr(self.waveforms, name) for name in LOOKS},
         }
-        _write(_folder(project) / f"{self._tab() or OTHERS}.json", place)
+        _write(folder / f"{self._tab() or OTHERS}.json", place)
 
     def _is_left(self) -> bool:
         document = self.workspace.document
@@ -131,15 +134,19 @@ class Place:
 
     def _last(self, project: Project) -> dict[str, Any]:
         """Return where this tab was in a project, else where the last one was."""
-        if project.path is None:
+        folder = self._folder(project)
+        if folder is None:
             return {}
-        own = _folder(project) / f"{self._tab() or OTHERS}.json"
-        kept = _kept(own.parent)
-        return _read(own if own in kept or not kept else kept[0]) | {"own": own in kept}
+        own, kept = folder / f"{self._tab() or OTHERS}.json", _kept(folder)
+        if own not in kept and (project.path is None or not kept):
+            return {}
+        return _read(own if own in kept else kept[0]) | {"own": own in kept}
 
-
-def _folder(project: Project) -> Path:
-    return Path(project.path or ".") / "cache" / "tabs"
+    def _folder(self, project: Project) -> Path | None:
+        """Return where places in a project are kept: a tab that shows the demo, which is in memory, has its own."""
+        if project.path is not None:
+            return project.path / "cache" / "tabs"
+        return self._tab_file().parent / "demo" if self._tab() else None
 
 
 def _kept(folder: Path) -> list[Path]:

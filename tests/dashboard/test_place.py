@@ -72,6 +72,25 @@ def test_a_tab_that_comes_back_shows_the_same_even_while_its_old_page_is_still_t
     assert len(new.workspace.project.people) == 1, "the old page takes nobody along"  # type: ignore[union-attr]
 
 
+def test_the_demo_which_is_only_in_memory_is_where_the_tab_left_it_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NEURALSORTER_PLUGINS", str(tmp_path / "own" / "plugins"))
+    places: list[tuple[object, ...]] = []
+    with ns.Project.open(folder) as project:
+        demo = ns.Project.in_memory(project.spikes)
+    for tab in (TAB, TAB, OTHER, ""):
+        app = App([folder.parent])
+        app.connection.tab = tab
+        app.workspace.show(demo)
+        if not places:
+            _move(app)
+        places.append(_place(app))
+        app.close()
+    assert places[1] == places[0]
+    assert [channels for channels, *_ in places[2:]] == [(1,), (1,)]
+
+
 def test_another_tab_begins_at_the_channel_looked_at_last_with_nothing_selected(open_tab: Open) -> None:
     _move(open_tab(TAB))
     channels, times, selected, *_ = _place(open_tab(OTHER))
