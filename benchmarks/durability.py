@@ -1,11 +1,12 @@
 """Try to lose an edit: kill, fail, cut and flip, and count what was acknowledged and is gone. All must say 0.
 
-python -m benchmarks.durability              everything, the full counts (about half an hour)
+python -m benchmarks.durability              everything, the full counts (about an hour)
 python -m benchmarks.durability kills 1000   kill -9 at random moments while edits stream
 python -m benchmarks.durability faults 1     I/O error, then a full disk, at every 1st write and sync of 50 edits
 python -m benchmarks.durability imports 200  kill -9 during import and export
 python -m benchmarks.durability flips 1000   flip a bit anywhere in a closed project, then verify
 python -m benchmarks.durability power 10000  power failure at any file operation, ours and two that must be caught
+python -m benchmarks.durability sequences 10000  any order of edits, undos, jumps, reopenings, against a plain model
 
 A third argument is the seed: a long count can be run in parts, each with another one. Of faults it is the first call
 that fails: `faults 3 1`, `faults 3 2` and `faults 3 3` together are `faults 1`.
@@ -37,7 +38,7 @@ from neuralsorter.errors import NeuralSorterError, ProjectError
 from neuralsorter.project import Project
 from neuralsorter.spikes import Spikes
 
-FULL = {"kills": 1000, "faults": 1, "imports": 200, "flips": 1000, "power": 10_000}
+FULL = {"kills": 1000, "faults": 1, "imports": 200, "flips": 1000, "power": 10_000, "sequences": 10_000}
 Tell = Callable[[int], int]
 _FAULT_EDITS = 50
 _TMP = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - where the disk itself is not what is tried
@@ -238,12 +239,29 @@ def power(n: int, seed: int) -> dict[str, int]:
     return {"images": sum(ours.values()), "lost": ours["lost"], "destroyed": ours["destroyed"], **losses}
 
 
+def sequences(n: int, seed: int) -> dict[str, int]:
+    """Do the same to a project and to a plain model, up to 50 steps each time; stop with both at the first difference.
+
+    Of hypothesis' tries only those that it counts are counted: others end early.
+    """
+    from hypothesis import seed as seeded
+    from hypothesis import settings
+    from hypothesis.stateful import run_state_machine_as_test
+
+    from tests.test_project_model import ProjectMachine, TestProjectMachine
+
+    long = settings(TestProjectMachine.settings, max_examples=n, stateful_step_count=50, database=None)
+    run_state_machine_as_test(seeded(seed)(ProjectMachine), settings=long)
+    return {"sequences": n, "differences": 0}
+
+
 TRIALS: dict[str, Callable[[int, int], dict[str, int]]] = {
     "kills": kills,
     "faults": faults,
     "imports": imports,
     "flips": flips,
     "power": power,
+    "sequences": sequences,
 }
 _BAD = ("lost", "damaged", "half made", "missed", "silent", "torn", "destroyed")
 

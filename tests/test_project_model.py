@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,7 +19,6 @@ from neuralsorter.spikes import Spikes
 
 N_EVENTS, N_CHANNELS = 24, 3
 IN_MEMORY_DISK = Path("/dev/shm")  # noqa: S108 - these tests are about order, not about the disk
-EXHAUSTIVE = os.environ.get("NEURALSORTER_EXHAUSTIVE") == "1"
 
 rows_of = st.lists(st.integers(0, N_EVENTS - 1), min_size=1, max_size=12)
 channels = st.integers(1, N_CHANNELS)
@@ -277,13 +275,13 @@ class ProjectMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0 if EXHAUSTIVE else 280)
+@pytest.mark.timeout(280)
 class TestProjectMachine(ProjectMachine.TestCase):  # type: ignore[valid-type,misc] # made by hypothesis
-    """Hypothesis looks for a sequence of calls after which project and model differ."""
+    """Hypothesis looks for a sequence of calls after which project and model differ; more: benchmarks.durability."""
 
     settings = settings(
-        max_examples=10_000 if EXHAUSTIVE else 200,
-        stateful_step_count=50 if EXHAUSTIVE else 15,
+        max_examples=200,
+        stateful_step_count=15,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
