@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .evidence import Evidence
 from .files import Files
 from .help import Help
 from .history import History
+from .joining import Later, template, when_opened
 from .judging import Judge
 from .navigator import Navigator
 from .people import People
@@ -84,11 +86,14 @@ class App:
         )  # fmt: skip
         self.sidebar, self.main = self._sidebar(), self._main()
         self._dialogs = [
-            self.files.open_dialog,
-            self.files.save_dialog,
-            self.files.importing.dialog,
-            self.help.dialog,
-            self.plugins.dialog,
+            when_opened(dialog)
+            for dialog in (
+                self.files.open_dialog,
+                self.files.save_dialog,
+                self.files.importing.dialog,
+                self.help.dialog,
+                self.plugins.dialog,
+            )
         ]
 
     def act(self, name: str) -> None:
@@ -114,6 +119,7 @@ class App:
             sidebar_width=290,
             busy_indicator=None,
             theme_config=THEMES,
+            template=template(),
         )
         with edit_readonly(page):  # Panel's counts every page of the server, and each change walks through all of them
             page.busy = False
@@ -174,18 +180,21 @@ class App:
         )  # fmt: skip
 
     def _main(self) -> Any:
+        beside = _later(Clean=self.cleaning, Sort=self.sorting, Suggest=self.suggestions, Review=self.review)
+        others = _later(Units=self.units, History=self.history, Utilities=self.scripts)
         self.side = side = pmui.Tabs(
-            ("Evidence", self.evidence), ("Clean", self.cleaning), ("Sort", self.sorting),
-            ("Suggest", self.suggestions), ("Review", self.review),
+            ("Evidence", self.evidence), *beside,
             width=360, sizing_mode="stretch_height", styles={"overflow-y": "auto"},
             sx={"& .MuiTab-root": {"minWidth": "48px", "padding": "12px 7px"}},
         )  # fmt: skip
         looking = pmui.Row(self.waveforms, side, sizing_mode="stretch_both", min_height=420, margin=0)
         screen = pmui.Column(looking, self.judge, sizing_mode="stretch_both", margin=0)
         tabs = pmui.Tabs(
-            ("Waveforms", screen), ("Units", self.units), ("History", self.history), ("Utilities", self.scripts),
+            ("Waveforms", screen), *others,
             sizing_mode="stretch_both", min_height=600,
         )  # fmt: skip
+        for shown, parts in ((side, beside), (tabs, others)):
+            shown.param.watch(partial(_join, parts), "active")
         side.param.watch(lambda event: self._side_changed(event.new), "active")
         tabs.param.watch(lambda event: self._tab_changed(event.new), "active")
         return tabs
@@ -232,3 +241,13 @@ class App:
                                    variant="determinate" if jobs.progress > 0 else "indeterminate")  # fmt: skip
         self.doing.param.update(visible=jobs.running, object=f"{jobs.title} … {jobs.message}")
         self.cancel.visible = jobs.running
+
+
+def _later(**parts: Any) -> list[tuple[str, Later]]:
+    """Return tabs, after the first one, whose parts join the page when they are first looked at."""
+    return [(title, Later(part)) for title, part in parts.items()]
+
+
+def _join(later: list[tuple[str, Later]], event: Any) -> None:
+    if event.new:
+        later[event.new - 1][1].show()

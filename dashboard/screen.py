@@ -33,6 +33,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "pan": PanTool,
 }
 TOOLS = tuple(MAKERS)
+SETTLED_MS = 60  # after the last step of the wheel; Bokeh would wait half a second before it says where it got to
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Screen:
             sizing_mode="stretch_both",
             min_height=200,
             name=name,
+            lod_timeout=SETTLED_MS,
         )
         self.figure.toolbar.logo = None
         self.figure.grid.grid_line_alpha = 0.25

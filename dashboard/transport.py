@@ -1,6 +1,6 @@
 """Mends of how Bokeh 3.9 and Panel 1.9 talk to the browser (2026-11).
 
-Without them a page now and then stands still, and one that is closed leaves tracebacks on the console.
+Without them a page now and then stands still, keys wait, and a page that is closed leaves tracebacks on the console.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 from typing import Any
 
+from bokeh.model import DataModel
 from bokeh.server.views.ws import WSHandler
 from panel.io import document
-from panel.reactive import Syncable
+from panel.reactive import ReactiveCustomBase, Syncable
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 _dispatch = document._dispatch_msgs  # noqa: SLF001 - no public way to any of this
@@ -64,6 +65,17 @@ def _closed(socket: Any) -> None:
         _close(socket)
 
 
+def _marked(_: type[Any], data: Any, ref: str) -> None:
+    """Mark the data of one component as those of a page, for when the page is closed.
+
+    Panel goes through all that a component holds, on each of its changes, to mark the data of the others too, which
+    have been marked when they were made: 40 ms for the page, which says twice with each key that it is busy.
+    """
+    mark = f"__ref:{ref}"
+    if isinstance(data, DataModel) and mark not in data.tags:
+        data.tags.append(mark)
+
+
 def mend() -> None:
     """Let no change and no key be lost on the way, and a page go quietly; again is as once.
 
@@ -75,3 +87,6 @@ def mend() -> None:
     document._dispatch_msgs = _dispatched  # noqa: SLF001
     WebSocketHandler.write_message = _written  # type: ignore[method-assign, assignment]
     WSHandler.on_message, WSHandler.on_close = _heard, _closed
+
+
+    ReactiveCustomBase._patch_datamodel_ref = classmethod(_marked)  # type: ignore[method-assign] # noqa: SLF001
