@@ -112,10 +112,13 @@ def windows(raw: NDArray[np.int16], unit: NDArray[np.int64]) -> None:
         print(f"{seconds(lambda: picture.preview(view), 3) * 1e3:.0f} ms")  # noqa: B023
 
 
-def reassign(raw: NDArray[np.int16], unit: NDArray[np.int64], what: str, among: NDArray[np.int64]) -> None:
+def reassign(
+    raw: NDArray[np.int16], unit: NDArray[np.int64], what: str, among: NDArray[np.int64], *, shown: bool
+) -> None:
     """Print what a new image costs after 5,000 events `among` these changed their unit, against drawing everything.
 
-    Other events each time, and colours included: what the page does until the image is ready to be sent.
+    Other events each time, and colours included: what the page does until the image is ready to be sent. `shown`: the
+    events were shown as selected before, as those that a person moves are; then their drawing is known.
     """
     picture = Picture(raw, unit, uv_per_bit=UV_PER_BIT)
     look: dict[str, Any] = {"shape": (HEIGHT, WIDTH), "mode": "equalised", "dark": False}
@@ -125,6 +128,8 @@ def reassign(raw: NDArray[np.int16], unit: NDArray[np.int64], what: str, among: 
     for i in range(12):
         rows = rng.choice(among, MOVED, replace=False)
         before, to = picture.unit[rows].copy(), 1 + i % 2
+        if shown:
+            picture.count(rows)
         start, began = time.perf_counter(), time.process_time()
         picture.reassign(rows, before, to)
         shades = unselected(picture.images, heat=False, before=shades, **look)
@@ -181,9 +186,11 @@ def main() -> None:
     compare(raw, unit, 60, f"{len(raw):,} events, ten units")
     windows(raw, unit)
     everything = np.arange(len(raw))
-    reassign(raw, one, "one unit", everything)
-    reassign(raw, unit + 1, "of one of ten units", np.flatnonzero(unit == 4))
-    reassign(raw, unit + 1, "of all of ten units", everything)
+    for shown in (True, False):
+        how = "selected before" if shown else "never shown alone"
+        reassign(raw, one, f"one unit, {how}", everything, shown=shown)
+        reassign(raw, unit + 1, f"of one of ten units, {how}", np.flatnonzero(unit == 4), shown=shown)
+        reassign(raw, unit + 1, f"of all of ten units, {how}", everything, shown=shown)
     if not arguments.skip_large:
         child = multiprocessing.get_context("spawn").Process(target=large, args=(small, 10 * len(raw)))
         child.start()

@@ -250,4 +250,4 @@ def _later(**parts: Any) -> list[tuple[str, Later]]:
 
 def _join(later: list[tuple[str, Later]], event: Any) -> None:
     if event.new:
-        later[event.new - 1][1].show()
+        later[event.new - 1][1].join()

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("joining.js").read_text("utf-8")  # lets what 
 
 
 class Later(pn.viewable.Viewer):
-    """Has the place of a part, which is empty until `show`."""
+    """Has the place of a part, which is empty until it is let to `join`."""
 
     def __init__(self, part: Any, **params: Any) -> None:
         super().__init__(**params)
@@ -23,7 +23,7 @@ class Later(pn.viewable.Viewer):
     def __panel__(self) -> Any:
         return self._place
 
-    def show(self) -> None:
+    def join(self) -> None:
         """Let the part join the page; again is as once."""
         if not len(self._place):
             self._place.append(self._part)

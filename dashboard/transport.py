@@ -87,6 +87,5 @@ def mend() -> None:
     document._dispatch_msgs = _dispatched  # noqa: SLF001
     WebSocketHandler.write_message = _written  # type: ignore[method-assign, assignment]
     WSHandler.on_message, WSHandler.on_close = _heard, _closed
-
-
-    ReactiveCustomBase._patch_datamodel_ref = classmethod(_marked)  # type: ignore[method-assign] # noqa: SLF001
+    marked: Any = classmethod(_marked)
+    ReactiveCustomBase._patch_datamodel_ref = marked  # type: ignore[method-assign] # noqa: SLF001

@@ -197,6 +197,43 @@ def test_reassigning_equals_drawing_anew(kind: str, seed: int, data: st.DataObje
     assert_as_drawn_anew(picture, waves, unit, view)
 
 
+@settings(quick, max_examples=25)
+@given(seed=st.integers(0, 2**16), data=st.data())
+def test_moving_what_has_been_counted_equals_drawing_anew(seed: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    waves, unit = walks(300, 30, seed, "int16"), rng.integers(0, 4, 300).astype(np.int32)
+    view = View(90, 60, window(data, 0.0, 29.0), window(data, float(waves.min()), float(waves.max())))
+    picture = Picture(waves, unit)
+    picture.set_view(view)
+    rows = np.sort(rng.choice(300, 150, replace=False))
+    for chosen in (rows, rows[unit[rows] != 2], rows[::3]):  # as counted; whole units of it; parts of units
+        picture.count(rows)
+        before, after = unit[chosen].copy(), rng.choice([2, 7])
+        picture.reassign(chosen, before, after)
+        unit[chosen] = after
+        assert_as_drawn_anew(picture, waves, unit, view)
+        alone = Picture(waves[chosen], np.zeros(len(chosen), int))
+        alone.set_view(view)
+        counted = picture.count(chosen)
+        assert counted is not None
+        assert np.array_equal(counted, alone.images[0])
+        picture.count(rows)
+        picture.reassign(chosen, after, before)
+        unit[chosen] = before
+        assert_as_drawn_anew(picture, waves, unit, view)
+
+
+def test_what_was_counted_in_another_window_is_forgotten() -> None:
+    waves, unit = walks(200, 20, 3, "int16"), np.repeat([1, 2], 100)
+    picture = Picture(waves, unit)
+    picture.set_view(View(60, 40))
+    picture.count(np.arange(100))
+    view = View(60, 40, (2.0, 11.0), (-30.0, 40.0))
+    picture.set_view(view)
+    picture.reassign(np.arange(100), 1, 2)
+    assert_as_drawn_anew(picture, waves, np.full(200, 2), view)
+
+
 def test_an_edition_is_another_one_whenever_images_have_changed() -> None:
     picture = Picture(walks(100, 20, 4, "float32"), np.ones(100, int))
     seen = [picture.edition]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,8 @@ from neuralsorter.errors import DataError
 
 from .block import Groups, View, Window, as_block, check_view
 from .canvas import Canvas, Image
-from .grouping import as_units
+from .counted import MOST_PARTS, Counted, carry
+from .grouping import as_units, by_code
 from .scanning import furthest
 
 
@@ -61,9 +63,11 @@ class Picture:
     ) -> None:
         self._block = as_block(waveforms, uv_per_bit, shift)
         self._unit = as_units(unit, len(self._block)).copy()
+        self._sizes = Counter(_sizes(self._unit))
         self._canvas: Canvas | None = None
         self._images: dict[int, Image] = {}
         self._groups: Groups | None = None
+        self._counted: Counted | None = None
         self._edition = 0
         self._lock = threading.Lock()  # guards the flag of what runs
         self._stop = np.zeros(1, np.int64)
@@ -108,7 +112,7 @@ class Picture:
         images = self._draw(canvas, self._all(), stop)
         if images is None:
             return False
-        self._canvas, self._images = canvas, images
+        self._canvas, self._images, self._counted = canvas, images, None
         self._edition += 1
         return True
 
@@ -137,26 +141,41 @@ class Picture:
         if not len(index):
             return set()
         self._unit[index] = new
+        self._sizes.subtract(_sizes(old))
+        self._sizes.update(_sizes(new))
         self._groups = None
         if self._canvas is None:
             return set()
         self._move(self._canvas, index, old, new)
         self._edition += 1
-        return {int(u) for u in (*np.unique(old), *np.unique(new))}
+        return {*_numbered(old)[0], *_numbered(new)[0]}
 
     def _move(self, canvas: Canvas, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]) -> None:
         """Bring the images up to date with a move that `unit` has made already: draw what moved and nothing else."""
-        moves = (old.astype(np.int64) << 32) + new
-        _, first, codes = np.unique(moves, return_index=True, return_inverse=True)
-        groups = self._block.group(codes.astype(np.int32), index.astype(np.int32))
-        before, after = old[first].tolist(), new[first].tolist()
-        for unit in after:
-            if unit not in self._images:
-                self._images[unit] = np.zeros((canvas.view.height, canvas.view.width), np.int32)
-        canvas.draw(groups, [self._images[unit] for unit in after], minus=[self._images[unit] for unit in before])
-        for unit in {*before}:
-            if not self._images[unit].any() and not (self._unit == unit).any():
+        known = self._counted.moves(index, old, new) if self._counted is not None else None
+        if known is not None:
+            for before, after, marks in known:
+                carry(marks, self._images[before], self._image_of(after))
+        else:
+            self._draw_moved(canvas, index, old, new)
+        for unit in _numbered(old)[0]:
+            if not self._sizes[unit]:
                 del self._images[unit]
+
+    def _draw_moved(
+        self, canvas: Canvas, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]
+    ) -> None:
+        (left, left_part), (reached, reached_part) = _numbered(old), _numbered(new)
+        groups = self._block.group(left_part * len(reached) + reached_part, index.astype(np.int32))
+        after = [self._image_of(reached[move % len(reached)]) for move in groups.names.tolist()]
+        canvas.draw(groups, after, minus=[self._images[left[move // len(reached)]] for move in groups.names.tolist()])
+
+    def _image_of(self, unit: int) -> Image:
+        """Return a unit's image; an empty one is begun where it has none yet."""
+        if unit not in self._images:
+            view = self.view
+            self._images[unit] = np.zeros((0, 0) if view is None else (view.height, view.width), np.int32)
+        return self._images[unit]
 
     def count(self, rows: ArrayLike) -> Image | None:
         """Return one image, (height, width), of the waveforms at `rows` (positions or a mask); None when cancelled."""
@@ -164,13 +183,26 @@ class Picture:
             raise DataError("A picture has no window before set_view. Call set_view first.")
         stop = self._begin()
         index = np.asarray(rows)
-        index = np.flatnonzero(index) if index.dtype == bool else index
-        groups = self._block.group(np.zeros(len(index), np.int32), index.astype(np.int32))
-        drawn = self._draw(self._canvas, groups, stop)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+        view = self._canvas.view
+        if not len(index):
+            return np.zeros((view.height, view.width), np.int32)
+        known = self._counted.total(index) if self._counted is not None else None
+        return self._count(self._canvas, index, stop) if known is None else known
+
+    def _count(self, canvas: Canvas, index: NDArray[np.int64], stop: NDArray[np.int64]) -> Image | None:
+        """Count unit by unit where that can be kept: what is counted is often what is moved next, and moved back."""
+        units, part = _numbered(self._unit[index])
+        keep = len(units) <= MOST_PARTS
+        part = part if keep else np.zeros(len(index), np.int32)
+        drawn = self._draw(canvas, self._block.group(part, index.astype(np.int32)), stop)
         if drawn is None:
             return None
-        view = self._canvas.view
-        return drawn[0] if drawn else np.zeros((view.height, view.width), np.int32)
+        images = list(drawn.values())
+        total: Image = sum(images[1:], start=images[0].copy())
+        if keep:
+            self._counted = Counted(len(self), index, part, images)
+        return total
 
     def preview(self, view: View, fraction: float = 0.02, seed: int = 0) -> Preview | None:
         """Draw a random part of the waveforms, the same for the same seed; None when cancelled."""
@@ -200,6 +232,18 @@ class Picture:
         images = [np.zeros((canvas.view.height, canvas.view.width), np.int32) for _ in groups.names]
         canvas.draw(groups, images, stop)
         return None if stop[0] else dict(zip(groups.names.tolist(), images, strict=True))
+
+
+def _sizes(unit: NDArray[np.int32]) -> dict[int, int]:
+    """Return {unit: number of events}."""
+    names, _, starts, _ = by_code(unit)
+    return dict(zip(names.tolist(), np.diff(starts).tolist(), strict=True))
+
+
+def _numbered(unit: NDArray[np.int32]) -> tuple[list[int], NDArray[np.int32]]:
+    """Return the units there are, ascending, and the place in them of each event's."""
+    names, _, _, place = by_code(unit)
+    return names.tolist(), place if len(place) else np.zeros(len(unit), np.int32)
 
 
 def alignment(waveforms: ArrayLike, pre_samples: int, at: str = "trough") -> NDArray[Any]:

@@ -10,9 +10,12 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
+import panel_material_ui as pmui
 import pytest
 from bokeh.document import Document
+from bokeh.model import DataModel, Model
 from bokeh.server.views.ws import WSHandler
 from panel.io import document
 from tornado.httpserver import HTTPServer
@@ -109,3 +112,16 @@ def test_what_a_browser_sent_before_it_went_is_dropped() -> None:
     gone: Any = SimpleNamespace(connection=SimpleNamespace(_session=None))
     run(WSHandler.on_message(gone, "{}"))
     WSHandler.on_close(gone)
+
+
+def test_a_change_of_the_page_looks_at_no_other_part_of_it() -> None:
+    mend()
+    child = pmui.Column(*(pmui.Button(label=str(i)) for i in range(3)))
+    page = pmui.Column(child, pmui.Typography(object="a"))
+    root = page.get_root(Document())
+    marks = [model.tags for model in root.references() if isinstance(model, DataModel)]
+    assert len(marks) == 6
+    assert all(f"__ref:{root.ref['id']}" in mark for mark in marks)  # each, when it was made
+    with patch.object(Model, "references", side_effect=AssertionError("all parts were gone through")):
+        page[1].object = "b"
+        page.param.update(margin=3)

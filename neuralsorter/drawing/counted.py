@@ -1,0 +1,94 @@
+"""What has been counted of some waveforms, unit by unit: moving just these costs no drawing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralsorter.kernel import kernel
+
+from .canvas import Image
+
+MOST_PARTS = 250
+NONE = 255
+
+
+class Marks(NamedTuple):
+    """A count image by its pixels that are not zero: where in its flat array, (n,) int32, and their counts."""
+
+    places: NDArray[np.int32]
+    counts: NDArray[np.int32]
+
+
+class Counted:
+    """Count images of the parts of some waveforms; a part is what was in one unit when they were counted.
+
+    Parameters
+    ----------
+    n : int
+        Number of waveforms of the block.
+    rows, part : ndarray, (m,), int
+        Positions in the block and the part of each, below MOST_PARTS.
+    images : list of ndarray, (height, width), int32
+        One per part.
+
+    """
+
+    def __init__(self, n: int, rows: NDArray[np.int64], part: NDArray[np.int32], images: list[Image]) -> None:
+        self._shape = images[0].shape
+        self._marks = [_marks(image) for image in images]
+        self._sizes = np.bincount(part, minlength=len(images))
+        self._part = np.full(n, NONE, np.uint8)
+        self._part[rows] = part
+
+    def total(self, rows: NDArray[np.int64]) -> Image | None:
+        """Return the count image of rows if they are whole parts, else None."""
+        part = self._whole(rows)
+        if part is None:
+            return None
+        total, nothing = np.zeros(self._shape, np.int32), np.zeros(self._shape, np.int32)
+        for i in np.flatnonzero(np.bincount(part)).tolist():
+            carry(self._marks[i], nothing, total)
+        return total
+
+    def moves(
+        self, rows: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]
+    ) -> list[tuple[int, int, Marks]] | None:
+        """Return (from, to, what is counted) of each part if rows are whole parts, each moved as one, else None."""
+        part = self._whole(rows)
+        if part is None:
+            return None
+        first = np.zeros(len(self._marks), np.int64)
+        first[part[::-1]] = np.arange(len(part))[::-1]
+        if not (np.array_equal(old, old[first][part]) and np.array_equal(new, new[first][part])):
+            return None
+        present = np.flatnonzero(np.bincount(part)).tolist()
+        return [(int(old[first[i]]), int(new[first[i]]), self._marks[i]) for i in present]
+
+    def _whole(self, rows: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        part = self._part[rows]
+        found = np.bincount(part, minlength=NONE + 1)
+        if found[NONE]:
+            return None
+        found = found[: len(self._sizes)]
+        return part if ((found == 0) | (found == self._sizes)).all() else None
+
+
+def carry(marks: Marks, source: Image, target: Image) -> None:
+    """Take what is counted from one image, (height, width), and add it to another."""
+    _carry(*marks, source.reshape(-1), target.reshape(-1))
+
+
+def _marks(image: Image) -> Marks:
+    flat = image.reshape(-1)
+    places = np.flatnonzero(flat).astype(np.int32)
+    return Marks(places, flat[places])
+
+
+@kernel
+def _carry(places: Any, counts: Any, source: Any, target: Any) -> None:
+    for i in range(places.shape[0]):
+        source[places[i]] -= counts[i]
+        target[places[i]] += counts[i]
