@@ -9,6 +9,8 @@ from pathlib import Path
 
 from panel_material_ui.base import BUNDLE_PATH, DIST_PATH, MaterialComponent
 
+from .joining import SCRIPT
+
 NAME = "neuralsorter/panel-material-ui"  # as in bundle.js
 _FONTS = re.compile("material-icons|roboto-latin-[0-9]")
 ICONS = """.material-icons {
@@ -31,6 +33,7 @@ _SCRIPT = """(() => {
   const style = document.createElement('style');
   style.textContent = %(fonts)s;
   document.head.append(style);
+  %(joining)s
 })();"""
 
 
@@ -42,7 +45,12 @@ def by_name() -> None:
 def script() -> str:
     """Return the JavaScript that gives a page the bundle under its name, and its fonts."""
     code = Path(BUNDLE_PATH).read_text("utf-8")
-    return _SCRIPT % {"name": json.dumps(NAME), "code": json.dumps(code), "fonts": json.dumps(_fonts())}
+    return _SCRIPT % {
+        "name": json.dumps(NAME),
+        "code": json.dumps(code),
+        "fonts": json.dumps(_fonts()),
+        "joining": SCRIPT,
+    }
 
 
 def _fonts() -> str:

@@ -1,9 +1,12 @@
 // A React component reads its properties when it draws itself, and begins to listen to them a moment later. What
 // changed in between stayed unseen until it changed again. Here it looks once more as soon as it listens.
-(() => {
-  const component = Bokeh.Models.get('panel.models.esm.ReactComponent').prototype;
-  const code = component._render_code;
-  component._render_code = function () {
+(function mend() {
+  const kind = (() => {
+    try { return Bokeh.Models.get('panel.models.esm.ReactComponent'); } catch { return null; }
+  })();
+  if (!kind) { setTimeout(mend, 20); return; }  // in a notebook the libraries may come after this
+  const code = kind.prototype._render_code;
+  kind.prototype._render_code = function () {
     return code.call(this)
       .replace('react_proxy.on(prop, cb, true)',
         '$&; if (!target.model.events.includes(resolvedProp) && targetModel.attributes[resolvedProp] !== value) cb()')
