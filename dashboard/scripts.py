@@ -17,7 +17,7 @@ from neuralsorter.scripting.scripts import Parameter, Script
 
 from .jobs import Jobs, Report
 from .people import may_run_own_scripts
-from .results import Pinned, Result, figures
+from .results import Pinned, Result
 from .workspace import Workspace, attempt
 
 TIME_LIMIT_S = 60.0
@@ -51,7 +51,8 @@ class Scripts(pn.viewable.Viewer):
         self.parameters = pmui.Column(sizing_mode="stretch_width")
         self.editor = pn.widgets.CodeEditor(language="python", theme="github_light_default", height=430, on_keyup=True,
                                             sizing_mode="stretch_width", label="Source")  # fmt: skip
-        self.result = pmui.Column(sizing_mode="stretch_width", min_height=300)
+        self.shown = Result(dark=workspace.param.dark)
+        self.result = pmui.Column(self.shown, sizing_mode="stretch_width", min_height=300)
         self.printed = pn.pane.Str("", sizing_mode="stretch_width", styles={"max-height": "180px", "overflow": "auto"})
         self.apply = pmui.Button(label="Apply proposal", color="primary", size="small", visible=False,
                                  on_click=lambda _: attempt(workspace, self.apply_proposal))  # fmt: skip
@@ -67,7 +68,7 @@ class Scripts(pn.viewable.Viewer):
             on_click=lambda _: self.keep_result(),
             description="Keep this result below while other scripts run",
         )
-        self.pinned = Pinned()
+        self.pinned = Pinned(dark=workspace.param.dark)
         right = pmui.Column(self.result, pmui.Row(self.apply, self.pin, margin=0), self.printed, self.pinned,
                             sizing_mode="stretch_width")  # fmt: skip
         self._pane = pmui.Row(left, right, sizing_mode="stretch_width")
@@ -86,7 +87,9 @@ class Scripts(pn.viewable.Viewer):
             return
         self.runner.prewarm()
         self._list()
-        self.result.objects = [pmui.Typography(object="Press **Run**: the script gets the events on the main screen.")]
+        self.shown.parts.objects = [
+            pmui.Typography(object="Press **Run**: the script gets the events on the main screen.")
+        ]
 
     def _list(self, chosen: str | None = None) -> None:
         self._scripts = {script.name: script for script in scripts.available()}
@@ -138,22 +141,19 @@ class Scripts(pn.viewable.Viewer):
         rows, values = np.asarray(focus.shown, np.int64), self._values(script)
         before, channel = project.unit_of(rows), int(focus.channel)
 
-        def work(_: Report, cancel: threading.Event) -> tuple[ScriptResult, list[Any]]:
+        def work(_: Report, cancel: threading.Event) -> ScriptResult:
             whole = project.spikes
-            result = self.runner.run(
+            return self.runner.run(
                 source, name, whole.take(_run_of(rows)).with_unit(before), values,
                 channel=whole.take(_run_of(project.rows(channel))) if "channel" in source else None,
                 everything=whole if "everything" in source else None,
                 timeout_s=TIME_LIMIT_S, cancel=cancel,
             )  # fmt: skip
-            return result, figures(result)
 
         self.result.loading = True
-
-        def show(found: tuple[ScriptResult, list[Any]]) -> None:
-            self._show(found[0], name, rows, before, found[1])
-
-        started = self.jobs.start(f"Running {name}", work, show, self._failed)
+        started = self.jobs.start(
+            f"Running {name}", work, lambda result: self._show(result, name, rows, before), self._failed
+        )
         if not started:
             self.result.loading = False
 
@@ -161,20 +161,13 @@ class Scripts(pn.viewable.Viewer):
         none = np.zeros(0, np.int64)
         self._show(ScriptResult("none", error=sentence), "script", none, none.astype(np.int32))
 
-    def _show(
-        self,
-        result: ScriptResult,
-        name: str,
-        rows: NDArray[np.int64],
-        before: NDArray[np.int32],
-        roots: list[Any] | None = None,
-    ) -> None:
+    def _show(self, result: ScriptResult, name: str, rows: NDArray[np.int64], before: NDArray[np.int32]) -> None:
         """Show a result of the events at `rows`, which were in the units `before`."""
         self._last = result, name, rows, before
         self.apply.visible = result.kind == "proposal"
         self.pin.visible = result.payload is not None
         self.printed.object = result.output
-        self.result.objects = [Result(result, name, before, roots)]
+        self.shown.display(result, name, before)
         self.result.loading = False
 
     def keep_result(self) -> None:

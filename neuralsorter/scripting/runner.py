@@ -1,9 +1,10 @@
 """The process that runs users' scripts, started by `ScriptRunner` as `python -m neuralsorter.scripting.runner`.
 
-It imports the drawing libraries once and then forks one confined child per script, so that a script starts within
-milliseconds. It reads jobs from standard input and answers on standard output, a JSON object per line; what scripts
-print goes to standard error. When the server ends, for whatever reason, it kills what runs, removes the folder of the
-session and ends too. Where a process cannot safely be forked (not Linux) it runs one script and ends.
+It imports the drawing libraries once and then forks one confined child per script, the next one before it is asked
+for, so that a script starts within milliseconds. It reads jobs from standard input and answers on standard output, a
+JSON object per line; what scripts print goes to standard error. When the server ends, for whatever reason, it kills
+what runs, removes the folder of the session and ends too. Where a process cannot safely be forked (not Linux) it runs
+one script and ends.
 """
 
 from __future__ import annotations
@@ -39,23 +40,25 @@ def main(session: str, *, fork: bool) -> None:
     importlib.import_module("numpy")
     control.send({"ready": os.getpid()})
     alone = fork and has_namespaces()
-    steps, warm = _warm(fork=fork), False
+    steps, warm, child = _warm(fork=fork), False, None
     try:
         while True:
             while not (warm or (fork and control.wait(0))):
                 warm = next(steps, None) is None
                 if warm:
                     control.send({"warm": True})
+            if fork and warm:
+                child = child or _Child(control, alone=alone)
             message = control.receive()
             if message is None:
                 return
             if "job" in message:
-                job = json.loads(Path(message["job"]).read_text(encoding="utf-8"))
                 if not fork:
                     control.send({"started": True})
                     control.become_script()
-                    _run_and_exit(job, alone=False)
-                control.send({"done": _run_in_child(job, control, alone=alone)})
+                    _run_and_exit(_job(message["job"]), alone=False)
+                used, child = child or _Child(control, alone=alone), None
+                control.send({"done": used.run(message["job"])})
     finally:
         if fork:
             _kill_descendants()
@@ -126,34 +129,55 @@ def _warm(*, fork: bool) -> Iterator[str]:
             yield path.name
 
 
-def _run_in_child(job: dict[str, Any], control: _Control, *, alone: bool) -> int:
-    """Run one script in a child; return its exit status, negative for a signal."""
-    gc.freeze()  # what is shared with the child stays shared when it collects garbage
-    leader = os.fork()
-    if leader == 0:
+def _job(path: str) -> dict[str, Any]:
+    return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+class _Child:
+    """The process of one script, forked before there is one: what it costs to start is paid while nobody waits.
+
+    Its leader heads a process group; where the system grants one, the script is the first of a process tree of its own.
+    Until the job comes it runs nothing but what is here; it is confined before the script's code is run.
+    """
+
+    def __init__(self, control: _Control, *, alone: bool) -> None:
+        gc.freeze()  # what is shared with the child stays shared when it collects garbage
+        self._control = control
+        waits, self._tells = os.pipe()
+        self._leader = os.fork()
+        if self._leader == 0:
+            try:
+                os.close(self._tells)
+                control.become_script()
+                _lead(waits, alone=alone)
+            finally:
+                os._exit(1)  # whatever went wrong: nothing of the runner's own may run in the child
+        os.close(waits)
+        _lead_group(self._leader)
+
+    def run(self, path: str) -> int:
+        """Run the job described at `path`; return the exit status, negative for a signal."""
+        control, leader = self._control, self._leader
+        ended = os.pidfd_open(leader)
+        with contextlib.suppress(BrokenPipeError):  # it is gone already, and its status tells
+            os.write(self._tells, path.encode())
+        os.close(self._tells)
+        control.send({"started": True})
         try:
-            control.become_script()
-            _lead(job, alone=alone)
+            while control.wait(or_end_of=ended):
+                message = control.receive()
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(leader, signal.SIGKILL)
+                if message is None:
+                    raise SystemExit
         finally:
-            os._exit(1)  # whatever went wrong: nothing of the runner's own may run in the child
-    _lead_group(leader)
-    control.send({"started": True})
-    ended = os.pidfd_open(leader)
-    try:
-        while control.wait(or_end_of=ended):
-            message = control.receive()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(leader, signal.SIGKILL)
-            if message is None:
-                raise SystemExit
-    finally:
-        os.close(ended)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1])
-    _kill_descendants()
-    control.end_output(job["mark"])
-    return status
+            os.close(ended)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1])
+        _kill_descendants()
+        control.end_output(_job(path)["mark"])
+        return status
 
 
 def _lead_group(process: int) -> None:
@@ -162,20 +186,32 @@ def _lead_group(process: int) -> None:
         os.setpgid(process, process)
 
 
-def _lead(job: dict[str, Any], *, alone: bool) -> NoReturn:
+def _lead(waits: int, *, alone: bool) -> NoReturn:
     """Head the process group of one script: in a process tree of its own where the system grants one."""
     _lead_group(os.getpid())
     die_with_parent()
     if not alone:
-        _run_and_exit(job, alone=False)
+        _run_and_exit(_awaited(waits), alone=False)
     enter_namespaces()
     die_with_parent()  # again: a change of namespace may undo it
     first = os.fork()
     if first == 0:
         die_with_parent()
-        _run_and_exit(job, alone=True)
+        _run_and_exit(_awaited(waits), alone=True)
+    os.close(waits)
     status = os.waitstatus_to_exitcode(os.waitpid(first, 0)[1])
     os._exit(status if status >= 0 else 128 - status)
+
+
+def _awaited(waits: int) -> dict[str, Any]:
+    """Return the job once it is told; end when there will be none."""
+    path = b""
+    while part := os.read(waits, 4096):
+        path += part
+    os.close(waits)
+    if not path:
+        os._exit(0)
+    return _job(path.decode())
 
 
 def _run_and_exit(job: dict[str, Any], *, alone: bool) -> NoReturn:

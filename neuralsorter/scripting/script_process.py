@@ -37,6 +37,7 @@ _OWN_ENVIRONMENT = {
     # One thread: a process with more cannot be forked safely.
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "BOKEH_SIMPLE_IDS": "no",  # numbers from a counter would be the same ones in every forked child
     "PYTHONUTF8": "1",
     "PYTHONWARNINGS": "ignore",
 }

@@ -24,7 +24,7 @@ class ScriptResult:
     Attributes
     ----------
     kind : {"bokeh", "png", "svg", "table", "text", "proposal", "none"}
-        "bokeh": payload is a document, for `bokeh.document.Document.from_json`; "png": bytes; "svg": str;
+        "bokeh": payload is a document, for `bokeh.document.Document.from_json_string`; "png": bytes; "svg": str;
         "table": a DataFrame; "text": str; "proposal": (n_spikes,) int64, new units for the events shown.
     payload : object
         As `kind` says; None for "none".
@@ -89,7 +89,9 @@ def _read(path: Path) -> bytes:
 
 def _payload(kind: str, data: bytes, n_shown: int) -> Any:
     if kind == "bokeh":
-        return dict(json.loads(data))
+        if not isinstance(json.loads(data), dict):
+            raise ValueError("it is not a document")
+        return data.decode()
     if kind == "table":
         return pd.DataFrame(json.loads(data))
     if kind == "proposal":

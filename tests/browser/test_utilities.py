@@ -31,6 +31,15 @@ from bokeh.plotting import figure
 
 def run(spikes): return gridplot([[figure(width=90, height=90, title='cell') for _ in range(6)] for _ in range(6)])
 """
+TITLE = """() => {
+  const below = (view) => [view, ...(view.child_views ?? []).flatMap(below)];
+  return Bokeh.index.roots.flatMap(below).find((view) => (view.model.name ?? '').startsWith('result ')
+    && view.has_finished())?.model.title?.text ?? '';
+}"""
+CELLS = """() => {
+  const below = (view) => [view, ...(view.child_views ?? []).flatMap(below)];
+  return Bokeh.index.roots.flatMap(below).filter((view) => view.model.title?.text === 'cell').length;
+}"""
 WRITE = """(text) => {
   const find = (root) => root.querySelector('.ace_editor')
     ?? [...root.querySelectorAll('*')].map((e) => e.shadowRoot && find(e.shadowRoot)).find((e) => e);
@@ -56,7 +65,11 @@ def test_proposals_pins_and_saved_results(
     tab.page.get_by_role("button", name="Undo").first.click()
     tab.page.get_by_text("Unit 7", exact=True).first.wait_for(state="hidden")
 
+    # One picture after the other: each is a child of the same process, and must not be taken for the one before.
+    _run(tab, (plugins.folder("utilities") / "amplitude_over_time.py").read_text(encoding="utf-8"))
+    tab.wait_until(lambda: tab.page.evaluate(TITLE) == "Amplitude (peak) over time")
     _run(tab, (plugins.folder("utilities") / "autocorrelogram.py").read_text(encoding="utf-8"))
+    tab.wait_until(lambda: str(tab.page.evaluate(TITLE)).startswith("Counts by lag"))
     tab.page.get_by_role("button", name="Save this view as a PNG").locator("visible=true").wait_for()
     tab.page.get_by_role("button", name="Keep this result").click()
     tab.page.get_by_role("button", name="Unpin").wait_for()
@@ -75,8 +88,7 @@ def test_proposals_pins_and_saved_results(
     _save(tab, "Save TXT", lambda path: path.read_text(encoding="utf-8") == f"{n} events")
     _run(tab, "def run(spikes): return spikes.nothing", "line 1, in run")
     _run(tab, MANY)
-    inside = tab.page.frame_locator("iframe[title=Result]").first
-    inside.locator("canvas").nth(35).wait_for(state="attached", timeout=30_000)
+    tab.wait_until(lambda: tab.page.evaluate(CELLS) == 36)
     tab.page.get_by_role("button", name="Unpin").click()
     tab.page.get_by_role("button", name="Unpin").wait_for(state="hidden")
     assert tab.foreign == []

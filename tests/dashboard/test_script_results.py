@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def test_a_proposal_is_told_first_and_applied_as_one_edit(view: Any) -> None:
     project = view.workspace.project
     assert view.apply.visible
     assert project.n_edits == 0
-    told = view.result.objects[0].objects[0].object
+    told = view.shown.parts.objects[0].object
     assert "It would move 49: 49 to unit 6." in told
     view.choice.value = next(name for name in view._scripts if name != view.choice.value)
     view.apply_proposal()
@@ -87,7 +88,7 @@ def test_a_pinned_result_stays_while_others_come(view: Any) -> None:
     view.keep_result()
     view._show(ScriptResult("text", "later"), "psth", rows, before)
     assert len(view.pinned) == 1
-    assert view.pinned._pane.objects[0].objects[0].objects[0].value["a"].tolist() == [1, 2]
+    assert view.pinned._pane.objects[0].objects[0].objects[0].objects[0].value["a"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -101,27 +102,34 @@ def test_a_pinned_result_stays_while_others_come(view: Any) -> None:
 def test_a_result_is_saved_as_what_it_is(result: ScriptResult, expected: bytes) -> None:
     from dashboard.results import Result
 
-    assert Result(result, "mine", np.ones(2, np.int32)).file().getvalue() == expected
+    shown = Result()
+    shown.display(result, "mine", np.ones(2, np.int32))
+    assert shown.file().getvalue() == expected
 
 
-MANY = """
-from bokeh.layouts import gridplot
+PICTURE = """
 from bokeh.plotting import figure
 
-def run(spikes, side: int = 2):
-    return gridplot([[figure(width=60, height=60) for _ in range(side)] for _ in range(side)])
+def run(spikes):
+    plot = figure()
+    plot.line([1, 2], [3, 4])
+    return plot
 """
 
 
-def test_a_result_of_very_many_parts_is_made_by_the_browser_alone(view: Any) -> None:
-    view.editor.value = MANY
+def test_a_picture_is_a_text_for_the_browser_and_adds_nothing_to_the_page(view: Any) -> None:
+    view.editor.value = PICTURE
     view.run()
     _wait(view)
-    assert len(view.result.objects[0].objects[0].objects) == 1
-    view._widgets[0].value = 6
+    parts, first = view.shown._pane.objects, view.shown.drawn.picture
     view.run()
     _wait(view)
-    assert "<iframe srcdoc=" in view.result.objects[0].objects[0].object
+    assert view.shown._pane.objects == parts
+    assert view.shown.parts.objects == []
+    ids = [set(re.findall(r'"id":"([^"]+)"', text)) for text in (first, view.shown.drawn.picture)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    assert view.shown._savers._numbers() == "source,x,y\n0,1,3\n0,2,4\n"
 
 
 def _wait(view: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,7 +182,7 @@ def test_results_of_every_kind_come_back(runner: ScriptRunner) -> None:
     assert named.payload.to_dict("list") == {"unit": ["u"], "hz": [1.5]}
     drawn = run(runner, "import holoviews as hv; hv.extension('bokeh'); return hv.Curve([1, 2])")
     assert drawn.kind == "bokeh"
-    assert drawn.payload["roots"]
+    assert json.loads(drawn.payload)["roots"]
     svg = run(runner, "return type('Picture', (), {'_repr_svg_': lambda self: '<svg/>'})()")
     assert (svg.kind, svg.payload) == ("svg", "<svg/>")
 
@@ -190,7 +191,7 @@ def test_a_bokeh_result_is_a_document_again(runner: ScriptRunner) -> None:
     from bokeh.document import Document
 
     result = run(runner, "from bokeh.plotting import figure; f = figure(); f.line([1, 2], [3, 4]); return f")
-    assert len(Document.from_json(result.payload).roots) == 1
+    assert len(Document.from_json_string(result.payload).roots) == 1
 
 
 def test_a_script_sees_the_other_events_it_asks_for(runner: ScriptRunner) -> None:
