@@ -42,11 +42,12 @@ class Person:
     since: float = 0.0
 
     def begin(self) -> None:
-        """Open the channel."""
+        """Go to the channel, from where somebody else was last."""
         self.tab.wait_for("waveforms drawn", timeout_s=180)
-        for _ in range(self.channel - 1):
-            self.tab.press("Control+ArrowDown")
-        self.tab.wait_until(lambda: f"channel {self.channel}" in self.tab.status(), timeout_s=60)
+        while f"channel {self.channel} " not in f"{self.tab.status()} ":
+            now = int(self.tab.status().rpartition("channel ")[2].split()[0])
+            self.tab.press("Control+ArrowDown" if now < self.channel else "Control+ArrowUp")
+            self.tab.page.wait_for_timeout(400)
         self.since = time.monotonic()
 
     def act(self) -> None:
@@ -70,11 +71,7 @@ class Person:
             self.tab.page.wait_for_timeout(4000)
         else:
             self.tab.page.goto(self.tab.url)
-            self.tab.wait_for("waveforms drawn", timeout_s=180)
-            while f"channel {self.channel} " not in f"{self.tab.status()} ":  # where somebody else was last
-                now = int(self.tab.status().rpartition("channel ")[2].split()[0])
-                self.tab.press("Control+ArrowDown" if now < self.channel else "Control+ArrowUp")
-                self.tab.page.wait_for_timeout(400)
+            self.begin()
         self.since = time.monotonic()
 
 
