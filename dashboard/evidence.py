@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
-from bokeh.models import ColumnDataSource, Span
+from bokeh.models import ColumnDataSource, DataRange1d, Span
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
@@ -75,7 +75,8 @@ class Evidence(pn.viewable.Viewer):
         self.waves.patches("xs", "ys", source=self._band, fill_color="colour", fill_alpha=0.18, line_color=None)
         self.waves.multi_line("xs", "ys", source=self._mean, line_color="colour", line_width=2)
         self.isi = figure(width=WIDTH, height=220, toolbar_location=None, tools="",
-                          x_range=(0, ISI_WINDOW_MS), x_axis_label="interval (ms)", y_axis_label="share of intervals",
+                          x_range=(0, ISI_WINDOW_MS), y_range=DataRange1d(start=0, min_interval=0.01),
+                          x_axis_label="interval (ms)", y_axis_label="share of intervals",
                           title="Intervals between spikes")  # fmt: skip
         self._limit = Span(location=REFRACTORY_MS, dimension="height", line_color="#d05807", line_dash="dashed")
         self.isi.add_layout(self._limit)

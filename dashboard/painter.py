@@ -22,9 +22,10 @@ from neuralsorter.storage.scope import ALL, SPIKES
 
 from .evidence import REFRACTORY_MS, Summary, summarise
 from .screen import View
-from .shading import Shades, unselected, with_selected
+from .shading import Shades, thickened, unselected, with_selected
 
 PATIENCE_S = 0.15  # an exact picture that takes longer is announced by a random part of it
+FEW, FINE = 300, 1.5  # so few lines would be hairs on a screen with so many pixels to each of the page's own
 PREVIEW_SHARE, PREVIEW_FROM = 0.02, 50_000
 
 
@@ -199,7 +200,10 @@ class Painter:
         shape = scene.view.height, scene.view.width
         below = self._without_selection(shown, shape, exact=exact, mode=mode, dark=scene.dark, heat=heat)
         rgba = with_selected(below, chosen, mode=mode, dark=scene.dark)
-        self._on_picture(Painted(scene, rgba, exact, sum(numbers.get(unit, 0) for unit in scene.visible)))
+        n_drawn = sum(numbers.get(unit, 0) for unit in scene.visible)
+        if scene.view.pixel_ratio >= FINE and n_drawn <= FEW:
+            rgba = thickened(rgba)
+        self._on_picture(Painted(scene, rgba, exact, n_drawn))
 
     def _without_selection(
         self, shown: dict[int, Image], shape: tuple[int, int], *, exact: bool, mode: str, dark: bool, heat: bool

@@ -38,12 +38,13 @@ SETTLED_MS = 60  # after the last step of the wheel; Bokeh would wait half a sec
 
 @dataclass(frozen=True)
 class View:
-    """What part of the plane is on screen, and how many pixels it has."""
+    """What part of the plane is on screen, and how many pixels it has, `pixel_ratio` to each of the page's own."""
 
     x_range: Range
     y_range: Range
     width: int
     height: int
+    pixel_ratio: float = 1.0
 
 
 class Screen:
@@ -162,6 +163,7 @@ class Screen:
             (float(y.start), float(y.end)),
             round(width * pixel_ratio),
             round(height * pixel_ratio),
+            pixel_ratio,
         )
 
     def look_at(self, x_range: Range, y_range: Range) -> None:

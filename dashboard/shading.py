@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import colorcet
+import datashader.transfer_functions as tf
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,7 @@ from neuralsorter.spikes import NOISE
 
 SHADINGS = ("equalised", "log", "linear")
 FAINTEST = 0.25  # opacity of a single waveform among a million: seen, yet not loud
+ALONE, CROWD = 0.9, 1000  # its opacity among few, where none hides another; and how many in a pixel are a crowd
 FAINTEST_POINT = 0.55  # of a single event in a scatter: it has no line that helps the eye
 FAINTEST_SELECTED = 0.6
 FAINTEST_NOISE, DENSEST_NOISE = 0.1, 0.6
@@ -98,9 +100,13 @@ def unselected(
     hues = np.array([_rgb(unit_colour(unit, dark=dark)) for unit in units], np.float64).reshape(-1, 3)
     total, colours = mix([counts[unit] for unit in units], hues, shape)
     same = before is not None and np.array_equal(before.total, total)  # units changed places, as after most edits
-    opacity = before.opacity if before is not None and same else _opacity(total, mode, faintest, 1.0)
-    noise = _opacity(counts[NOISE], mode, FAINTEST_NOISE, DENSEST_NOISE) if NOISE in counts else NO_LAYER
-    return Shades(total, opacity, _heat(opacity, dark=dark) if heat else colours, noise)
+    lowest = faintest_of(total, faintest)
+    opacity = before.opacity if before is not None and same else _opacity(total, mode, lowest, 1.0)
+    noise = NO_LAYER
+    if NOISE in counts:
+        least = DENSEST_NOISE * faintest_of(counts[NOISE], FAINTEST_NOISE / DENSEST_NOISE)
+        noise = _opacity(counts[NOISE], mode, least, DENSEST_NOISE)
+    return Shades(total, opacity, _heat(opacity, lowest, dark=dark) if heat else colours, noise)
 
 
 def with_selected(below: Shades, selected: NDArray[Any] | None, *, mode: str, dark: bool) -> NDArray[np.uint8]:
@@ -108,9 +114,23 @@ def with_selected(below: Shades, selected: NDArray[Any] | None, *, mode: str, da
     noise = below.noise, _rgb(unit_colour(NOISE, dark=dark))
     ink = NO_LAYER
     if selected is not None and selected.any():
-        ink = _opacity(np.asarray(selected, np.int32), mode, FAINTEST_SELECTED, 1.0)
+        chosen = np.asarray(selected, np.int32)
+        ink = _opacity(chosen, mode, faintest_of(chosen, FAINTEST_SELECTED), 1.0)
     black_or_white = np.full(3, 255 if dark else 0, np.float32)
     return painted(below.opacity, below.colours, noise, (ink, black_or_white), BEHIND if len(ink) else 1.0)
+
+
+def thickened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return an image, (height, width, 4), with lines of three pixels in place of one, as Datashader spreads them."""
+    packed = np.ascontiguousarray(rgba).view(np.uint32)[..., 0]
+    spread = tf.spread(tf.Image(packed, dims=("y", "x")), px=1, shape="square").values
+    return np.ascontiguousarray(spread).view(np.uint8).reshape(rgba.shape)
+
+
+def faintest_of(counts: Counts, among_many: float) -> float:
+    """Return the opacity of a single waveform: `among_many` in a crowd, ALONE among few."""
+    crowd = np.log(max(int(counts.max(initial=0)), 1)) / np.log(CROWD)
+    return float(max(ALONE, among_many) + (among_many - max(ALONE, among_many)) * min(crowd, 1.0))
 
 
 def _opacity(counts: Counts, mode: str, faintest: float, densest: float) -> Layer:
@@ -139,11 +159,11 @@ def _equalised(counts: Counts, faintest: float, densest: float) -> Layer:
     return looked_up(table.astype(np.float32), levels)
 
 
-def _heat(opacity: NDArray[np.float32], *, dark: bool) -> NDArray[np.float32]:
+def _heat(opacity: NDArray[np.float32], lowest: float, *, dark: bool) -> NDArray[np.float32]:
     """Return the colours of a heat map; its densest end stands out from the background."""
     hexes = colorcet.fire[64:] if dark else colorcet.fire[208:16:-1]
     table = np.stack([_rgb(colour) for colour in hexes])
-    share = np.clip((opacity - FAINTEST) / (1 - FAINTEST), 0, 1)
+    share = np.clip((opacity - lowest) / (1 - lowest), 0, 1)
     return np.ascontiguousarray(table[(share * (len(table) - 1)).astype(np.intp)])
 
 

@@ -104,7 +104,8 @@ class Waveforms(pn.viewable.Viewer):
             )
         ]
         return pmui.Row(
-            *choices, *buttons, margin=(4, 4, 0, 4), sizing_mode="stretch_width",
+            pmui.Row(*choices, margin=0), pmui.Row(*buttons, margin=0),
+            margin=(4, 4, 0, 4), sizing_mode="stretch_width",
             sx={"flexWrap": "wrap"},  # on a narrow window in two lines, never over the side
         )  # fmt: skip
 

@@ -89,3 +89,18 @@ def test_a_preview_says_exactly_how_many_of_the_shown_waveforms_it_has(
         assert (exact.exact, exact.n_drawn) == (True, 100)
     finally:
         made.close()
+
+
+def test_few_lines_are_thicker_where_pixels_are_fine(page: Page, scene: painter.Scene) -> None:
+    page.go.set()
+    few = replace(scene, rows=scene.rows[:5], unit=scene.unit[:5])
+    made = painter.Painter(page.on_picture, lambda *_: None, page.troubles.append)
+    try:
+        for i, ratio in enumerate((1.0, 2.0)):
+            made.paint(replace(few, view=replace(scene.view, pixel_ratio=ratio)))
+            page.wait_for(lambda n=i: len(page.pictures) > n)  # type: ignore[misc] # a default
+        thin, thick = (int((picture.rgba[..., 3] > 0).sum()) for picture in page.pictures)
+        assert thick > 1.5 * thin
+        assert page.troubles == []
+    finally:
+        made.close()

@@ -68,6 +68,26 @@ def test_equalised_opacity_is_that_of_datashader() -> None:
     assert np.allclose(opacity, np.where(image > 0, wanted, 0), atol=1 / 255)
 
 
+def test_a_single_waveform_is_as_plain_as_there_are_few_others() -> None:
+    opacity = []
+    for others in (2, 30, 1_000_000):
+        image = np.full(SHAPE, others, np.int32)
+        image[0, 0] = 1
+        opacity.append(shading.shade({1: image}, SHAPE)[0, 0, 3] / 255)
+    assert opacity[0] > 0.8
+    assert opacity[0] > opacity[1] > opacity[2]
+    assert abs(opacity[2] - shading.FAINTEST) < 0.01
+
+
+def test_a_thickened_line_has_three_pixels_in_its_colour() -> None:
+    image = np.zeros(SHAPE, np.int32)
+    image[10] = 1
+    rgba = shading.shade({1: image}, SHAPE)
+    thick = shading.thickened(rgba)
+    assert np.flatnonzero(thick[:, 5, 3]).tolist() == [9, 10, 11]
+    assert (thick[9:12, 5] == rgba[10, 5]).all()
+
+
 def test_units_mix_by_their_counts() -> None:
     one, two, both = (
         shading.shade(images, SHAPE)[1, 1, :3].astype(float)
