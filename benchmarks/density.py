@@ -118,7 +118,7 @@ def reassign(
     """Print what a new image costs after 5,000 events `among` these changed their unit, against drawing everything.
 
     Other events each time, and colours included: what the page does until the image is ready to be sent. `shown`: the
-    events were shown as selected before, as those that a person moves are; then their drawing is known.
+    events were shown as selected before, as those that a person moves are; then they are expected to move.
     """
     picture = Picture(raw, unit, uv_per_bit=UV_PER_BIT)
     look: dict[str, Any] = {"shape": (HEIGHT, WIDTH), "mode": "equalised", "dark": False}
@@ -129,7 +129,7 @@ def reassign(
         rows = rng.choice(among, MOVED, replace=False)
         before, to = picture.unit[rows].copy(), 1 + i % 2
         if shown:
-            picture.count(rows)
+            picture.expect(rows)
         start, began = time.perf_counter(), time.process_time()
         picture.reassign(rows, before, to)
         shades = unselected(picture.images, heat=False, before=shades, **look)

@@ -98,6 +98,7 @@ class Painter:
         self._drawn_window: Window | None = None
         self._seconds_per_event = 0.0
         self._summary_due = False
+        self._expecting = False  # whether what runs is only in case the selection is moved next
         self._below: tuple[tuple[Any, ...], Shades] | None = None
         threading.Thread(target=self._run, name="painter", daemon=True).start()
 
@@ -105,7 +106,8 @@ class Painter:
         """Wish for a picture; an earlier wish not yet granted is forgotten."""
         with self._wake:
             self._wanted = scene
-            if self._picture is not None and self._scene is not None and scene.view != self._scene.view:
+            looks_elsewhere = self._scene is not None and scene.view != self._scene.view
+            if self._picture is not None and (looks_elsewhere or self._expecting):
                 self._picture.cancel()
             self._wake.notify()
 
@@ -115,6 +117,8 @@ class Painter:
         `done` gets rows, and among which units and in which window of pixels they were picked, in this thread.
         """
         with self._wake:
+            if self._picture is not None and self._expecting:
+                self._picture.cancel()
             self._asked.append(lambda: done(self._pick(polygon), self._how()))
             self._wake.notify()
 
@@ -166,6 +170,15 @@ class Painter:
             self._summary_due = False
             limit_ms = self._refractory_ms(scene.project)
             self._on_summary(scene, summarise(scene.project, scene.rows, scene.unit, limit_ms, scene.channels))
+        self._expect(scene, picture)
+
+    def _expect(self, scene: Scene, picture: Picture) -> None:
+        """Use the time in which a person looks at the selection."""
+        with self._wake:
+            self._expecting = self._wanted is None and not self._asked and len(scene.selected) > 0
+        if self._expecting:
+            picture.expect(_places(scene.rows, scene.selected))
+            self._expecting = False
 
     def _hold(self, scene: Scene) -> bool:
         """Make the held picture that of the scene's waveforms and units; return whether anything changed."""

@@ -199,7 +199,7 @@ def test_reassigning_equals_drawing_anew(kind: str, seed: int, data: st.DataObje
 
 @settings(quick, max_examples=25)
 @given(seed=st.integers(0, 2**16), data=st.data())
-def test_moving_what_has_been_counted_equals_drawing_anew(seed: int, data: st.DataObject) -> None:
+def test_moving_what_was_expected_equals_drawing_anew(seed: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
     waves, unit = walks(300, 30, seed, "int16"), rng.integers(0, 4, 300).astype(np.int32)
     view = View(90, 60, window(data, 0.0, 29.0), window(data, float(waves.min()), float(waves.max())))
@@ -207,7 +207,7 @@ def test_moving_what_has_been_counted_equals_drawing_anew(seed: int, data: st.Da
     picture.set_view(view)
     rows = np.sort(rng.choice(300, 150, replace=False))
     for chosen in (rows, rows[unit[rows] != 2], rows[::3]):  # as counted; whole units of it; parts of units
-        picture.count(rows)
+        picture.expect(rows)
         before, after = unit[chosen].copy(), rng.choice([2, 7])
         picture.reassign(chosen, before, after)
         unit[chosen] = after
@@ -217,17 +217,17 @@ def test_moving_what_has_been_counted_equals_drawing_anew(seed: int, data: st.Da
         counted = picture.count(chosen)
         assert counted is not None
         assert np.array_equal(counted, alone.images[0])
-        picture.count(rows)
+        picture.expect(rows)
         picture.reassign(chosen, after, before)
         unit[chosen] = before
         assert_as_drawn_anew(picture, waves, unit, view)
 
 
-def test_what_was_counted_in_another_window_is_forgotten() -> None:
+def test_what_was_expected_in_another_window_is_forgotten() -> None:
     waves, unit = walks(200, 20, 3, "int16"), np.repeat([1, 2], 100)
     picture = Picture(waves, unit)
     picture.set_view(View(60, 40))
-    picture.count(np.arange(100))
+    picture.expect(np.arange(100))
     view = View(60, 40, (2.0, 11.0), (-30.0, 40.0))
     picture.set_view(view)
     picture.reassign(np.arange(100), 1, 2)

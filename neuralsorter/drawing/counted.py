@@ -43,6 +43,10 @@ class Counted:
         self._part = np.full(n, NONE, np.uint8)
         self._part[rows] = part
 
+    def knows(self, rows: NDArray[np.int64]) -> bool:
+        """Whether rows are whole parts."""
+        return self._whole(rows) is not None
+
     def total(self, rows: NDArray[np.int64]) -> Image | None:
         """Return the count image of rows if they are whole parts, else None."""
         part = self._whole(rows)

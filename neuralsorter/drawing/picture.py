@@ -53,6 +53,7 @@ class Picture:
     >>> picture.reassign(local_rows, before, after)  # the units an edit moved; undo: after and before swapped
     {1, 3}
     >>> picture.count(local_rows)  # one image of some of the waveforms, such as the selected ones
+    >>> picture.expect(local_rows)  # these may be reassigned next, which then costs no drawing
     >>> picture.preview(view, fraction=0.02, seed=0)  # a random part, quick, without touching `images`
     >>> picture.cancel()  # from another thread: what runs is dropped
 
@@ -98,7 +99,7 @@ class Picture:
         return view
 
     def cancel(self) -> None:
-        """Drop the `set_view`, `count` or `preview` that is running, if any."""
+        """Drop the `set_view`, `count`, `expect` or `preview` that is running, if any."""
         with self._lock:
             self._stop[0] = 1
 
@@ -188,21 +189,26 @@ class Picture:
         if not len(index):
             return np.zeros((view.height, view.width), np.int32)
         known = self._counted.total(index) if self._counted is not None else None
-        return self._count(self._canvas, index, stop) if known is None else known
+        if known is not None:
+            return known
+        groups = self._block.group(np.zeros(len(index), np.int32), index.astype(np.int32))
+        drawn = self._draw(self._canvas, groups, stop)
+        return None if drawn is None else drawn[0]
 
-    def _count(self, canvas: Canvas, index: NDArray[np.int64], stop: NDArray[np.int64]) -> Image | None:
-        """Count unit by unit where that can be kept: what is counted is often what is moved next, and moved back."""
+    def expect(self, rows: ArrayLike) -> None:
+        """Get ready for `rows` (positions), or whole units of them, to be reassigned and back: that costs no drawing.
+
+        `cancel` drops it.
+        """
+        if self._canvas is None:
+            return
+        stop, index = self._begin(), np.asarray(rows, np.int64)
         units, part = _numbered(self._unit[index])
-        keep = len(units) <= MOST_PARTS
-        part = part if keep else np.zeros(len(index), np.int32)
-        drawn = self._draw(canvas, self._block.group(part, index.astype(np.int32)), stop)
-        if drawn is None:
-            return None
-        images = list(drawn.values())
-        total: Image = sum(images[1:], start=images[0].copy())
-        if keep:
-            self._counted = Counted(len(self), index, part, images)
-        return total
+        if not 0 < len(units) <= MOST_PARTS or (self._counted is not None and self._counted.knows(index)):
+            return
+        drawn = self._draw(self._canvas, self._block.group(part, index.astype(np.int32)), stop)
+        if drawn is not None:
+            self._counted = Counted(len(self), index, part, list(drawn.values()))
 
     def preview(self, view: View, fraction: float = 0.02, seed: int = 0) -> Preview | None:
         """Draw a random part of the waveforms, the same for the same seed; None when cancelled."""
