@@ -41,6 +41,8 @@ class History(pn.viewable.Viewer):
             label="Branch into a new project", on_click=lambda _: self._branch(), **small,
             description="Copy the project, up to the line clicked or as it is now, into a folder of its own",
         )  # fmt: skip
+        self.said = pmui.Typography(object="", variant="body2", margin=(0, 8), sx={"minHeight": "1.5em"})
+        workspace.param.watch(lambda event: setattr(self.said, "object", event.new), "says")
         self.table.param.watch(lambda *_: self._clicked(), "selection")
         self._pane = pmui.Column(
             pmui.Row(
@@ -52,6 +54,7 @@ class History(pn.viewable.Viewer):
                 ),
             ),
             pmui.Row(self.label, self.keep, self.branch, sx={"alignItems": "center"}),
+            self.said,
             self.table,
             sizing_mode="stretch_width",
         )
