@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from neuralsorter.settings import settings
 from .concerns import Queue
 from .jobs import Jobs, on_page, this_page
 from .opening import open_project
+
+POPPED_S = 10  # that a problem is shown above the page
 
 
 class Workspace(param.Parameterized):
@@ -51,6 +54,7 @@ class Workspace(param.Parameterized):
         self.jobs, self.queue = Jobs(), Queue()
         self._document = this_page()
         self._watchers: list[Any] = []
+        self._popped = "", 0.0
         self.allowed: Callable[[str | Path], Path] = Path  # raises for a path that may not be opened here
         self.look_again: Callable[[Focus, Project], object] = lambda *_: None  # brings a new focus to where the tab was
         self.settings = settings()
@@ -64,9 +68,10 @@ class Workspace(param.Parameterized):
     def say(self, sentence: str, *, trouble: bool = False) -> None:
         """Show one sentence in the status line; problems also pop up."""
         self.param.update(says=sentence, trouble=trouble)
-        notifications = pn.state.notifications
-        if trouble and notifications is not None:
-            notifications.error(sentence, duration=10_000)
+        notifications, now = pn.state.notifications, time.monotonic()
+        if trouble and notifications is not None and (sentence != self._popped[0] or now > self._popped[1] + POPPED_S):
+            self._popped = sentence, now  # said by the edit and by the project that refused it, it pops up once
+            notifications.error(sentence, duration=1000 * POPPED_S)
 
     def complain(self, sentence: str) -> None:
         """Show a problem."""
