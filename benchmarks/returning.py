@@ -27,6 +27,7 @@ from tests.browser.conftest import Tab, chromium_path
 from tests.browser.wire import WiredServer
 
 BAR_S = 3.0
+PATIENCE_MS = 120_000  # then something hangs
 
 
 def report(what: str, took: float, worked: float) -> bool:
@@ -45,7 +46,7 @@ def until_drawn(tab: Tab, server: Any, begin: Callable[[], object]) -> tuple[flo
     """Return how long it takes until the plot is there, and how much of it the server worked."""
     used, started = worked(server), time.perf_counter()
     begin()
-    tab.page.wait_for_function("() => !document.body.inert", timeout=120_000)  # not the page that waits, a new one
+    tab.page.wait_for_function("() => !document.body.inert", timeout=PATIENCE_MS)  # not the page that waits, a new one
     tab.wait_for("waveforms drawn", timeout_s=120)
     return time.perf_counter() - started, worked(server) - used
 
@@ -58,7 +59,7 @@ def comes_back(home: Path, chromium: Any, n: int, offline_s: float) -> bool:
         tab = Tab(chromium.new_context(viewport={"width": 1500, "height": 950}).new_page(), server.url)
         tab.wait_for("waveforms drawn", timeout_s=120)
         tab.wait_until(lambda: f"{n:,} of {n:,}" in tab.status(), timeout_s=120)
-        good = report("reload", *until_drawn(tab, server, tab.page.reload))
+        good = report("reload", *until_drawn(tab, server, lambda: tab.page.reload(timeout=PATIENCE_MS)))
         server.wire.cut()
         tab.page.wait_for_timeout(offline_s * 1000)
         good &= report(f"offline {offline_s:g} s", *until_drawn(tab, server, server.wire.mend))
@@ -85,7 +86,7 @@ def is_large(home: Path, chromium: Any) -> bool:
         Tab(context.new_page(), server.url).wait_for("waveforms drawn", timeout_s=300)
         page = context.new_page()
         tab = Tab(page, server.url)
-        took = until_drawn(tab, server, page.reload)
+        took = until_drawn(tab, server, lambda: page.reload(timeout=PATIENCE_MS))
         print(f"  {tab.status()}; memory {psutil.Process(server.process.pid).memory_info().rss / 1e9:.1f} GB; {rows:,}")
         return report("50 GB", *took)
     finally:
