@@ -136,14 +136,16 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 class Tab:
     """A page with the few gestures that a person makes, and a record of what went wrong."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str = "") -> None:
+        """Go to a page, or without `url` follow the one that is there."""
         self.page, self.url = page, url
         self.foreign: list[str] = []
         self.errors: list[str] = []
         page.on("request", self._requested)
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self._failed(str(error)))
-        page.goto(url)
+        if url:
+            page.goto(url)
 
     def _failed(self, error: str) -> None:
         # 2026-11: Bokeh 3.9 may measure a figure that has just joined a page before laying it out, and then does so.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 
 import neuralsorter as ns
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Tab, chromium_path, free_port
 from tests.browser.wire import WiredServer
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.browser.conftest import Server
 
 OFFLINE_S = 60 if os.environ.get("NEURALSORTER_EXHAUSTIVE") == "1" else 5
@@ -103,7 +107,9 @@ def _work(tab: Tab) -> Where:
 
 def _assert_back(tab: Tab, before: Where) -> None:
     """The same channel, selection, window and edits, and the edit can be undone, done again and undone."""
-    tab.page.wait_for_function("() => !document.body.inert", timeout=90_000)  # not the page that waits, a new one
+    tab.page.wait_for_function(
+        "() => document.body && !document.body.inert", timeout=90_000
+    )  # not the page that waits, a new one
     tab.wait_until(lambda: tab.status() == before.status, timeout_s=90)
     tab.wait_until(lambda: _where(tab) == before)
     count = _count_of_unit_2(tab)
@@ -118,6 +124,34 @@ def test_a_reloaded_page_is_where_it_was_and_can_still_undo(wired: WiredServer, 
     before = _work(tab)
     tab.page.reload()
     _assert_back(tab, before)
+
+
+def test_a_crashed_tab_is_where_it_was_once_it_is_loaded_again_and_can_still_undo(
+    wired: WiredServer, browser: Browser
+) -> None:
+    port = free_port()
+    crashing = browser.browser_type.launch(
+        executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu", f"--remote-debugging-port={port}"]
+    )
+    try:
+        context = crashing.new_context(viewport={"width": 1500, "height": 950})
+        tab = Tab(context.new_page(), wired.url)
+        before = _work(tab)
+        button = context.new_cdp_session(tab.page)  # a browser's own reload button: Playwright gives up a crashed page
+        crashes: list[object] = []
+        tab.page.on("crash", lambda page: crashes.append(page))  # noqa: PLW0108 - Playwright marks what it is given
+        for process in crashing.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]:
+            if process["type"] == "renderer":
+                os.kill(process["id"], signal.SIGKILL)
+        with contextlib.suppress(PlaywrightError):
+            tab.page.wait_for_timeout(10_000)
+        assert crashes
+        button.send("Page.reload")
+        again = browser.browser_type.connect_over_cdp(f"http://127.0.0.1:{port}")
+        (page,) = [page for context in again.contexts for page in context.pages]
+        _assert_back(Tab(page), before)
+    finally:
+        crashing.close()
 
 
 def test_a_tab_that_was_offline_says_so_takes_no_edits_and_goes_on_where_it_was(
