@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import panel as pn
 import param
 from panel.custom import JSComponent
+from panel.io.notifications import NotificationAreaBase
 
 from .jobs import on_page, this_page
 
@@ -100,3 +102,11 @@ class Connection(JSComponent):
             left = session.connection_count == 0 and session.document is not self._document
             if left and session.document.template_variables.get(TAB) == self.tab:
                 session.request_expiration()
+
+
+def let_go(context: Any) -> None:
+    """Forget the notifications of a page that has ended: Panel 1.9 keeps them, and with them the page (2026-11)."""
+    document, views = context._document, pn.state._views  # noqa: SLF001 - no public way
+    left = [ref for ref, view in views.items() if view[2] is document and isinstance(view[0], NotificationAreaBase)]
+    for ref in left:
+        del views[ref]

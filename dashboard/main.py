@@ -9,6 +9,7 @@ import panel as pn
 from panel.io.resources import LOCAL_DIST
 
 from .app import App
+from .connection import let_go
 from .launch import startup
 from .transport import mend
 
@@ -28,5 +29,6 @@ if pn.state.curdoc is not None:
 start = startup()
 app = App(start.roots)
 pn.state.on_session_destroyed(partial(_close, app))
+pn.state.on_session_destroyed(let_go)
 pn.state.onload(lambda: app.connection.when_known(lambda: app.place.begin(start, app.files)))
 app.page().servable(title="NeuralSorter")
