@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import psutil
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright  # noqa: A004 - Playwright's own name
 
 import neuralsorter as ns
 from neuralsorter import plugins
@@ -127,7 +127,8 @@ def hostile(tab: Any, server: Any, store: Path) -> bool:
         ends = time.monotonic() + STOP_AFTER_S
         while stop.is_visible() and time.monotonic() < ends + 60:
             if time.monotonic() > ends:
-                stop.click(force=True, timeout=2000, no_wait_after=True)
+                with contextlib.suppress(TimeoutError):  # it ended by itself meanwhile
+                    stop.click(force=True, timeout=2000, no_wait_after=True)
             page.wait_for_timeout(100)
     pulse.done.set()
     pulse.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from .files import Files
 from .workspace import Workspace
 
 DEMO = "--demo"
+_making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Startup:
     def roots(self) -> list[Path]:
         """Folders the Open dialogue may show: where the server was started, and those of the files it was given."""
         return [Path.cwd(), *(path.resolve().parent for path in self.paths)]
+
+    def prepare(self) -> None:
+        """Make the demo while the browser draws the page."""
+        if self.demo:
+            threading.Thread(target=demo_project, name="demo", daemon=True).start()
 
     def begin(self, workspace: Workspace, files: Files) -> None:
         """Open what the server was started with, in a new tab."""
@@ -42,9 +49,14 @@ def startup(arguments: Sequence[str] | None = None) -> Startup:
     return Startup(tuple(Path(a) for a in given if not a.startswith("--")), DEMO in given)
 
 
-@cache
 def demo_project() -> Project:
     """Return generated events, the same for every tab: nothing is written to disk."""
+    with _making:
+        return _demo()
+
+
+@cache
+def _demo() -> Project:
     from neuralsorter.simulate import simulate
 
     return Project.in_memory(simulate(n_channels=8, duration_s=120.0, seed=1).spikes)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import colorcet
-import datashader.transfer_functions as tf
 import numpy as np
 from numpy.typing import NDArray
 
@@ -122,6 +121,8 @@ def with_selected(below: Shades, selected: NDArray[Any] | None, *, mode: str, da
 
 def thickened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return an image, (height, width, 4), with lines of three pixels in place of one, as Datashader spreads them."""
+    import datashader.transfer_functions as tf  # a second, which the first page need not wait for
+
     packed = np.ascontiguousarray(rgba).view(np.uint32)[..., 0]
     spread = tf.spread(tf.Image(packed, dims=("y", "x")), px=1, shape="square").values
     return np.ascontiguousarray(spread).view(np.uint8).reshape(rgba.shape)
