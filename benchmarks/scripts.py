@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import psutil
-from playwright.sync_api import TimeoutError, sync_playwright  # noqa: A004 - Playwright's own name
+from playwright.sync_api import Error, sync_playwright
 
 import neuralsorter as ns
 from neuralsorter import plugins
@@ -123,11 +123,12 @@ def hostile(tab: Any, server: Any, store: Path) -> bool:
         pulse.during = name
         page.get_by_role("button", name="Run", exact=True).click()
         stop = page.get_by_role("button", name="Stop", exact=True)
-        stop.wait_for()
+        with contextlib.suppress(Error):  # it may have ended before it was seen
+            stop.wait_for(timeout=3000)
         ends = time.monotonic() + STOP_AFTER_S
         while stop.is_visible() and time.monotonic() < ends + 60:
             if time.monotonic() > ends:
-                with contextlib.suppress(TimeoutError):  # it ended by itself meanwhile
+                with contextlib.suppress(Error):  # it ended by itself meanwhile
                     stop.click(force=True, timeout=2000, no_wait_after=True)
             page.wait_for_timeout(100)
     pulse.done.set()

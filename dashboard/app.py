@@ -193,8 +193,10 @@ class App:
             ("Waveforms", screen), *others,
             sizing_mode="stretch_both", min_height=600,
         )  # fmt: skip
-        for shown, parts in ((side, beside), (tabs, others)):
+        for shown, name, parts in ((side, "side", beside), (tabs, "area", others)):
             shown.param.watch(partial(_join, parts), "active")
+            shown.link(self.workspace, active=name)
+            self.workspace.param.watch(partial(_activate, shown), name)
         side.param.watch(lambda event: self._side_changed(event.new), "active")
         tabs.param.watch(lambda event: self._tab_changed(event.new), "active")
         return tabs
@@ -251,3 +253,7 @@ def _later(**parts: Any) -> list[tuple[str, Later]]:
 def _join(later: list[tuple[str, Later]], event: Any) -> None:
     if event.new:
         later[event.new - 1][1].join()
+
+
+def _activate(shown: pmui.Tabs, event: Any) -> None:
+    shown.active = event.new

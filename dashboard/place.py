@@ -26,13 +26,14 @@ SOON_MS = 200
 OTHERS = "page"  # the name of those that have none
 FOCUS = ["experiment", "also", "channel", "beside", "unit", "hidden", "time_range_s", "selected"]
 LOOKS = ("alignment", "shading")
+AREAS = ("area", "side", "view")
 
 
 class Place:
     """One tab's place in the project it shows.
 
-    A tab that comes back finds everything: channel, units, times, selection, window. Another one begins at the channel
-    and unit that were looked at last, whoever did.
+    A tab that comes back finds everything: channel, units, times, selection, window, open tabs and view. Another one
+    begins at the channel and unit that were looked at last, whoever did.
     """
 
     def __init__(self, workspace: Workspace, waveforms: Waveforms) -> None:
@@ -42,7 +43,7 @@ class Place:
         self._arguments: list[str] | None = None  # of the server; None where nothing was begun
         workspace.look_again = self.restore
         workspace.param.watch(lambda *_: self.opened(), "focus")
-        workspace.param.watch(lambda *_: self.moved(), "region")
+        workspace.param.watch(lambda *_: self.moved(), ["region", *AREAS])
         waveforms.param.watch(lambda *_: self.moved(), [*LOOKS, "looked"])
 
     def begin(self, startup: Startup, files: Files) -> None:
@@ -87,6 +88,8 @@ class Place:
                 self.waveforms.look_at(tuple(times), tuple(amplitudes))
                 if len(focus.selected):
                     self.waveforms.show_region(found["region"])
+            if found["own"]:
+                self.workspace.param.update(**{name: found[name] for name in AREAS})
         focus.param.watch(lambda *_: self.moved(), FOCUS)
         self.moved()
         project = self.workspace.project
@@ -114,6 +117,7 @@ class Place:
             "region": self.workspace.region,
             "window": [[figure.x_range.start, figure.x_range.end], [figure.y_range.start, figure.y_range.end]],
             **{name: getattr(self.waveforms, name) for name in LOOKS},
+            **{name: getattr(self.workspace, name) for name in AREAS},
         }
         _write(folder / f"{self._tab() or OTHERS}.json", place)
 

@@ -46,6 +46,8 @@ class Workspace(param.Parameterized):
     help_wanted = param.Event(doc="Fires when the keys should be shown.")
     seen_concerns = param.ClassSelector(class_=frozenset, default=frozenset(), doc="What the review has shown so far.")
     tab = param.String(default="", doc="Which browser tab this is, as long as it lives; empty where that is not known.")
+    area = param.Integer(default=0, bounds=(0, 3), doc="Tab of the page looked at: the main screen is 0.")
+    side = param.Integer(default=0, bounds=(0, 4), doc="Tab beside the main screen: the evidence is 0.")
     view = param.String(default="", doc="Title of the view open in the Judge area; empty: none.")
     pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel of this screen.")
 

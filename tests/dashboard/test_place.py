@@ -49,6 +49,7 @@ def _move(app: App) -> None:
     focus.param.update(time_range_s=(1.0, 8.0))
     app.waveforms.shading = "log"
     app.waveforms.look_at((-0.5, 0.75), (-80.0, 40.0))
+    app.workspace.param.update(area=1, side=2, view="Rate")
     focus.select(focus.shown[3:40:2])
     app.workspace.region = {"polygon_ms_uv": [[0.0, 1.0], [0.5, 1.0], [0.5, -9.0]], "mode": "replace"}
 
@@ -58,7 +59,7 @@ def _place(app: App) -> tuple[object, ...]:
     assert focus is not None
     window = figure.x_range.start, figure.x_range.end, figure.y_range.start, figure.y_range.end
     return (focus.channels, focus.time_range_s, focus.selected.tolist(), window, app.waveforms.shading,
-            app.workspace.region)  # fmt: skip
+            app.workspace.region, app.main.active, app.side.active, app.judge.tabs.current)  # fmt: skip
 
 
 def test_a_tab_that_comes_back_shows_the_same_even_while_its_old_page_is_still_there(open_tab: Open) -> None:
