@@ -20,6 +20,7 @@ from .people import may_run_own_scripts
 from .results import Pinned, Result
 from .workspace import Workspace, attempt
 
+PRINTED = 50_000  # characters shown
 TIME_LIMIT_S = 60.0
 
 
@@ -166,7 +167,7 @@ class Scripts(pn.viewable.Viewer):
         self._last = result, name, rows, before
         self.apply.visible = result.kind == "proposal"
         self.pin.visible = result.payload is not None
-        self.printed.object = result.output
+        self.printed.object = _end_of(result.output)
         self.shown.display(result, name, before)
         self.result.loading = False
 
@@ -223,3 +224,9 @@ def _widget(parameter: Parameter) -> Any:
     low, high = parameter.bounds or (None, None)
     kind = pmui.IntInput if parameter.kind == "int" else pmui.FloatInput
     return kind(start=low, end=high, **shared)
+
+
+def _end_of(printed: str) -> str:
+    """Return the end of what was printed: a megabyte of it would keep every page waiting while it is sent."""
+    left_out = len(printed) - PRINTED
+    return printed if left_out <= 0 else f"… {left_out:,} characters before these are left out\n{printed[-PRINTED:]}"

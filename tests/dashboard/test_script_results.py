@@ -140,3 +140,11 @@ def _wait(view: Any) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the script did not end within a minute")
+
+
+def test_of_a_flood_of_output_the_end_is_shown(view: Any) -> None:
+    nothing = np.zeros(0, np.int64)
+    view._show(ScriptResult("none", output="a" * 900_000 + "the end"), "flood", nothing, nothing.astype(np.int32))
+    assert view.printed.object.endswith("the end")
+    assert "850,007 characters before these are left out" in view.printed.object
+    assert len(view.printed.object) < 51_000
