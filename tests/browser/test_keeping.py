@@ -46,7 +46,8 @@ def units(tab: Tab) -> dict[str, str]:
 
 
 def send_all_to(tab: Tab, unit: int) -> None:
-    """Select everything shown and send it to a unit."""
+    """Select everything shown and send it to a unit, once no dialogue has the keys to itself."""
+    tab.wait_until(lambda: tab.page.locator(".MuiDialog-container >> visible=true").count() == 0)
     tab.press("a")
     tab.wait_until(lambda: tab.selected() > 0)
     tab.press(f"Alt+{unit}")
