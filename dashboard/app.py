@@ -123,6 +123,8 @@ class App:
         )
         with edit_readonly(page):  # Panel's counts every page of the server, and each change walks through all of them
             page.busy = False
+        for _, watcher in page._param__private.ref_watchers:  # noqa: SLF001 - they would keep the page when it is closed
+            watcher.inst.param.unwatch(watcher)
         pn.state.add_periodic_callback(self.workspace.follow, FOLLOW_MS)
         page.param.watch(lambda event: self.workspace.param.update(dark=event.new), "dark_theme")
         self.workspace.dark = bool(page.dark_theme)

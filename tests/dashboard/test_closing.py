@@ -25,6 +25,7 @@ def _opened_used_and_closed(project: ns.Project) -> dict[str, weakref.ref[Any]]:
     from dashboard.app import App
 
     app = App([Path.cwd()])
+    app.page()
     app.workspace.show(project)
     app.act("next channel")
     app.act("select all")
