@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,15 @@ from .canvas import Canvas, Image
 from .counted import MOST_PARTS, Counted, carry
 from .grouping import as_units, by_code
 from .scanning import furthest
+
+
+class Numbered(NamedTuple):
+    """Units of some events, (n,); the units there are, ascending; their sizes; each event's place in them."""
+
+    unit: NDArray[np.int32]
+    units: list[int]
+    sizes: dict[int, int]
+    place: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +73,7 @@ class Picture:
     ) -> None:
         self._block = as_block(waveforms, uv_per_bit, shift)
         self._unit = as_units(unit, len(self._block)).copy()
-        self._sizes = Counter(_sizes(self._unit))
+        self._sizes = Counter(_numbered(self._unit).sizes)
         self._canvas: Canvas | None = None
         self._images: dict[int, Image] = {}
         self._groups: Groups | None = None
@@ -141,42 +150,39 @@ class Picture:
         index, old, new = index[moved], old[moved], new[moved]
         if not len(index):
             return set()
+        left, reached = _numbered(old), _numbered(new)
         self._unit[index] = new
-        self._sizes.subtract(_sizes(old))
-        self._sizes.update(_sizes(new))
+        self._sizes.subtract(left.sizes)
+        self._sizes.update(reached.sizes)
         self._groups = None
         if self._canvas is None:
             return set()
-        self._move(self._canvas, index, old, new)
+        self._move(self._canvas, index, left, reached)
         self._edition += 1
-        return {*_numbered(old)[0], *_numbered(new)[0]}
+        return {*left.units, *reached.units}
 
-    def _move(self, canvas: Canvas, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]) -> None:
-        """Bring the images up to date with a move that `unit` has made already: draw what moved and nothing else."""
-        known = self._counted.moves(index, old, new) if self._counted is not None else None
-        if known is not None:
-            for before, after, marks in known:
-                carry(marks, self._images[before], self._image_of(after))
+    def _move(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> None:
+        """Bring the images up to date with a move that `unit` has made already."""
+        for unit in reached.units:
+            if unit not in self._images:
+                self._images[unit] = np.zeros((canvas.view.height, canvas.view.width), np.int32)
+        known = self._counted.moves(index, left.unit, reached.unit) if self._counted is not None else None
+        if known is None:
+            self._draw_moved(canvas, index, left, reached)
         else:
-            self._draw_moved(canvas, index, old, new)
-        for unit in _numbered(old)[0]:
+            for source, target, marks in known:
+                carry(marks, self._images[source], self._images[target])
+        for unit in left.units:
             if not self._sizes[unit]:
                 del self._images[unit]
 
-    def _draw_moved(
-        self, canvas: Canvas, index: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]
-    ) -> None:
-        (left, left_part), (reached, reached_part) = _numbered(old), _numbered(new)
-        groups = self._block.group(left_part * len(reached) + reached_part, index.astype(np.int32))
-        after = [self._image_of(reached[move % len(reached)]) for move in groups.names.tolist()]
-        canvas.draw(groups, after, minus=[self._images[left[move // len(reached)]] for move in groups.names.tolist()])
-
-    def _image_of(self, unit: int) -> Image:
-        """Return a unit's image; an empty one is begun where it has none yet."""
-        if unit not in self._images:
-            view = self.view
-            self._images[unit] = np.zeros((0, 0) if view is None else (view.height, view.width), np.int32)
-        return self._images[unit]
+    def _draw_moved(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> None:
+        """Draw what moved and nothing else."""
+        n = len(reached.units)
+        groups = self._block.group(left.place * n + reached.place, index.astype(np.int32))
+        moves = [divmod(move, n) for move in groups.names.tolist()]
+        after = [self._images[reached.units[to]] for _, to in moves]
+        canvas.draw(groups, after, minus=[self._images[left.units[of]] for of, _ in moves])
 
     def count(self, rows: ArrayLike) -> Image | None:
         """Return one image, (height, width), of the waveforms at `rows` (positions or a mask); None when cancelled."""
@@ -203,12 +209,12 @@ class Picture:
         if self._canvas is None:
             return
         stop, index = self._begin(), np.asarray(rows, np.int64)
-        units, part = _numbered(self._unit[index])
-        if not 0 < len(units) <= MOST_PARTS or (self._counted is not None and self._counted.knows(index)):
+        part = _numbered(self._unit[index])
+        if not 0 < len(part.units) <= MOST_PARTS or (self._counted is not None and self._counted.knows(index)):
             return
-        drawn = self._draw(self._canvas, self._block.group(part, index.astype(np.int32)), stop)
+        drawn = self._draw(self._canvas, self._block.group(part.place, index.astype(np.int32)), stop)
         if drawn is not None:
-            self._counted = Counted(len(self), index, part, list(drawn.values()))
+            self._counted = Counted(len(self), index, part.place, list(drawn.values()))
 
     def preview(self, view: View, fraction: float = 0.02, seed: int = 0) -> Preview | None:
         """Draw a random part of the waveforms, the same for the same seed; None when cancelled."""
@@ -240,16 +246,11 @@ class Picture:
         return None if stop[0] else dict(zip(groups.names.tolist(), images, strict=True))
 
 
-def _sizes(unit: NDArray[np.int32]) -> dict[int, int]:
-    """Return {unit: number of events}."""
-    names, _, starts, _ = by_code(unit)
-    return dict(zip(names.tolist(), np.diff(starts).tolist(), strict=True))
-
-
-def _numbered(unit: NDArray[np.int32]) -> tuple[list[int], NDArray[np.int32]]:
-    """Return the units there are, ascending, and the place in them of each event's."""
-    names, _, _, place = by_code(unit)
-    return names.tolist(), place if len(place) else np.zeros(len(unit), np.int32)
+def _numbered(unit: NDArray[np.int32]) -> Numbered:
+    names, _, starts, place = by_code(unit)
+    units = names.tolist()
+    sizes = dict(zip(units, np.diff(starts).tolist(), strict=True))
+    return Numbered(unit, units, sizes, place if len(place) else np.zeros(len(unit), np.int32))
 
 
 def alignment(waveforms: ArrayLike, pre_samples: int, at: str = "trough") -> NDArray[Any]:
