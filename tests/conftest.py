@@ -16,6 +16,12 @@ hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("searching", deadline=None)
 hypothesis.settings.load_profile("searching" if os.environ.get("NEURALSORTER_EXHAUSTIVE") else "steady")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what drives a browser last: it takes longest, and Playwright leaves a loop running in the main thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

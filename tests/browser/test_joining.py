@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .conftest import Server, Tab
+
+pytestmark = pytest.mark.browser
+
 
 DRAWN_AGAIN = """async () => {
   const button = [...Bokeh.documents[0]._all_models.values()].find((model) => model.data?.label === 'Invert');

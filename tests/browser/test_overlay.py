@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 import neuralsorter as ns
 
 if TYPE_CHECKING:
     from .conftest import Server, Tab
+
+pytestmark = pytest.mark.browser
 
 
 def two_experiments(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 import neuralsorter as ns
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .conftest import Server, Tab
 
 PRE, RATE = 20, 20_000.0
+
+pytestmark = pytest.mark.browser
 
 
 def steps(path: Path) -> ns.Spikes:
