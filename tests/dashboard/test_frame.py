@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -57,3 +59,9 @@ def test_a_library_that_cannot_be_loaded_does_not_hide_the_page_that_says_so(ser
 
 def test_a_stranger_does_not_get_the_frame_either(server: Any) -> None:
     assert _answers(server, "GET", "/dashboard", "10.0.0.7") == "Refusal"
+
+
+def test_collecting_garbage_does_not_go_through_the_libraries() -> None:
+    script = "import gc; from dashboard import app_hooks; app_hooks._import(); print(gc.get_freeze_count())"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(run.stdout) > 100_000
