@@ -192,9 +192,7 @@ class Waveforms(pn.viewable.Viewer):
         before = [] if mode == "replace" or not len(focus.selected) else self.workspace.region.get("lassos")
         focus.select(rows, mode=mode)
         # A selection that was begun in another way, or in the past, is not told by its lassos.
-        # Nor is one of several channels, or of some of the experiments.
         told = before is not None and len(focus.selected) and self.workspace.moment is None and not focus.time_range_s
-        told = told and not focus.beside and not focus.also
         place: dict[str, Any] = {"channel": focus.channel, "experiment": focus.experiment}
         if focus.beside or focus.also:
             place |= {"channels": list(focus.channels), "experiments": focus.experiments and list(focus.experiments)}

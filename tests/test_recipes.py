@@ -152,6 +152,52 @@ def test_only_what_stands_is_in_a_recipe(halves: Any) -> None:
     assert steps[2]["into"] == 0
 
 
+def together(project: ns.Project, polygon: list[list[float]], **how: Any) -> tuple[Any, dict[str, Any]]:
+    """Pick on all channels drawn together, as the page does."""
+    parts = [lasso(project, channel, polygon) for channel in project.channels()]
+    told = {"channels": project.channels(), "experiments": None}
+    return np.sort(np.concatenate([rows for rows, _ in parts])), parts[0][1] | told | how
+
+
+def test_a_lasso_over_channels_drawn_together_is_one_step_and_one_edit(halves: Any) -> None:
+    with ns.Project.in_memory(halves[0]) as project:
+        rows, told = together(project, [[-0.1, -400.0], [0.1, -400.0], [0.1, -40.0], [-0.1, -40.0]])
+        project.assign(rows, 4, params=told)
+        unit, content = project.unit.copy(), json.loads(to_text(recipe(project)))
+        one, two = project.channels()
+        assert min(project.counts(one)[4], project.counts(two)[4]) > 4
+    assert [(step["do"], step["channels"]) for step in content["steps"]] == [("assign", [one, two])]
+    with ns.Project.in_memory(halves[0]) as project:
+        assert replay(project, content)["same_units"]
+        np.testing.assert_array_equal(project.unit, unit)
+        assert project.n_edits == 1
+        assert recipe(project)["steps"][0]["lassos"] == content["steps"][0]["lassos"]  # of a recipe's own project too
+
+
+def test_of_channels_drawn_together_those_that_are_here_are_taken_and_the_others_said(halves: Any) -> None:
+    with ns.Project.in_memory(halves[0]) as project:
+        one, two = project.channels()
+        project.assign(project.rows(one)[::2], 3)
+        rows, told = together(project, DEEP, experiments=[0, 1])
+        told["lassos"] = [told["lassos"][0] | {"among": [1, 3]}]
+        project.assign(rows, 4, params=told)
+        content = recipe(project)
+    assert content["steps"][1]["lassos"][0]["among"] == {str(one): [1, 3], str(two): [1]}
+    alone = halves[1].take(np.flatnonzero(halves[1].channel == two))
+    with ns.Project.in_memory(alone) as project:
+        by_hand, lassoed = replay(project, content)["steps"]
+        picked, _ = lasso(project, two, DEEP)
+        np.testing.assert_array_equal(np.flatnonzero(project.unit == 4), picked)
+    assert by_hand["status"] == "left out"
+    assert lassoed["status"] == "partly"
+    assert lassoed["why"] == f"there is no channel {one} here; there is no experiment 1 of channel {two} here"
+    with ns.Project.in_memory(alone) as project:
+        nowhere = content | {"steps": [content["steps"][1] | {"channels": [77, 78]}]}
+        (outcome,) = replay(project, nowhere)["steps"]
+    assert outcome["status"] == "left out"
+    assert outcome["why"] == "there is no channel 77 here; there is no channel 78 here"
+
+
 def test_a_sorter_is_made_again_with_its_parameters() -> None:
     facts = sorter_facts(PcaGmm(most_units=3, n_axes=4), 8)
     assert facts == {"sorter": "pca_gmm", "parameters": {"learn_from": 5000, "most_units": 3, "n_axes": 4}, "seed": 8}

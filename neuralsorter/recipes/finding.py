@@ -88,15 +88,44 @@ class Finder:
                     why += [f"channel {channel}: {lost}"] if lost else []
         return self.project.rows_of({"experiments": scope["experiments"], "units": units}), "; ".join(why)
 
-    def _picked(self, step: Mapping[str, Any]) -> tuple[Rows, str]:
-        """Return the rows that the lassos of a step pick, one after the other, and which units are not here."""
-        project, channel = self.project, self._channel(step)
-        rows = project.rows(channel, step["experiment"])
-        if not len(rows):
-            raise CannotError(f"there is no experiment {step['experiment']} of channel {channel} here")
+    def _picked(self, step: Mapping[str, Any]) -> tuple[dict[int, Rows], str]:
+        """Return the rows that the lassos of a step pick, {channel: rows}, and what of it is not here."""
+        found, why = {}, []
+        for channel in map(int, step["channels"] if "channels" in step else [step["channel"]]):
+            try:
+                rows, lost = self._rows(channel, step["experiments"] if "channels" in step else step["experiment"])
+                picked, unlike = self._lassoed(channel, rows, step["lassos"])
+            except CannotError as cannot:
+                why.append(str(cannot))
+                continue
+            found[channel] = picked
+            several = "channels" in step and len(step["channels"]) > 1
+            why += [lost, f"channel {channel}: {unlike}" if unlike and several else unlike]
+        told = "; ".join(filter(None, why))
+        if not found:
+            raise CannotError(told)
+        return found, told
+
+    def _rows(self, channel: int, experiments: int | Sequence[int] | None) -> tuple[Rows, str]:
+        """Return a channel's rows in some experiments (None: in all), and which of these are not here."""
+        self._channel({"channel": channel})
+        if experiments is None:
+            return self.project.rows(channel), ""
+        wanted = [experiments] if isinstance(experiments, int) else experiments
+        parts = {number: self.project.rows(channel, number) for number in wanted}
+        lost = [str(number) for number, rows in parts.items() if not len(rows)]
+        noun = "experiment" if len(lost) == 1 else "experiments"
+        why = f"there is no {noun} {', '.join(lost)} of channel {channel} here" if lost else ""
+        if len(lost) == len(parts):
+            raise CannotError(why)
+        return np.sort(np.concatenate(list(parts.values()))), why
+
+    def _lassoed(self, channel: int, rows: Rows, lassos: Sequence[Mapping[str, Any]]) -> tuple[Rows, str]:
+        """Return which rows of a channel the lassos pick, one after the other, and which units are not here."""
+        project = self.project
         raw, chosen = project.raw(rows), np.zeros(len(rows), bool)
         unit, why = project.unit[rows], ""
-        for lasso in step["lassos"]:
+        for lasso in lassos:
             among, lost = self._among(channel, lasso["among"], unit)
             why = why or lost
             at = lasso["alignment"]
@@ -116,12 +145,12 @@ class Finder:
         return rows[chosen], why
 
     def _among(
-        self, channel: int, named: str | Sequence[int], unit: NDArray[np.int32]
+        self, channel: int, named: str | Sequence[int] | Mapping[str, Sequence[int]], unit: NDArray[np.int32]
     ) -> tuple[NDArray[np.bool_], str]:
-        """Return which events of these units a lasso chose from: "all", "spikes" or a list of units."""
+        """Return which events of these units a lasso chose from: "all", "spikes", or units (of each channel)."""
         if isinstance(named, str):
             return (unit > NOISE) | (named == ALL), ""
-        here, why = self._units(channel, named)
+        here, why = self._units(channel, named[str(channel)] if isinstance(named, Mapping) else named)
         return np.isin(unit, here), why
 
     def _view(self, view: Mapping[str, Any]) -> View:

@@ -131,7 +131,11 @@ class Replay(Finder):
         if self.keep_sorting:
             self._match(step["gives"])
             raise CannotError("the units there are were to be kept; those of the recipe were looked for among them")
-        rows, why = self._picked(step) if "lassos" in step else self._scope(step["where"])
+        if "lassos" in step:
+            picked, why = self._picked(step)
+            rows = np.sort(np.concatenate(list(picked.values())))
+        else:
+            rows, why = self._scope(step["where"])
         rows = rows[(self.project.unit[rows] > NOISE) & ~self._locked(rows)]
         if not len(rows):
             raise CannotError("there are no such events to sort")
@@ -168,11 +172,18 @@ class Replay(Finder):
         return units
 
     def _assign(self, step: Mapping[str, Any]) -> tuple[int, str]:
-        rows, why = self._picked(step)
-        if not len(rows):
-            raise CannotError("the lasso meets no waveform here")
-        target = self._target(step["channel"], step["to"])
-        return _n(self.project.assign(rows, target, params=self._params(step))), why
+        picked, why = self._picked(step)
+        bound: dict[int, list[Rows]] = {}  # several channels go as one edit, unless the unit has other numbers here
+        for channel, rows in picked.items():
+            if len(rows):
+                bound.setdefault(self._target(channel, step["to"]), []).append(rows)
+        if not bound:
+            raise CannotError("; ".join(filter(None, [why, "the lasso meets no waveform here"])))
+        params = self._params(step)
+        edits = [
+            self.project.assign(np.sort(np.concatenate(rows)), unit, params=params) for unit, rows in bound.items()
+        ]
+        return sum(map(_n, edits)), why
 
     def _merge(self, step: Mapping[str, Any]) -> tuple[int, str]:
         channel = self._channel(step)

@@ -87,7 +87,7 @@ def _moved(project: Project, edit: Edit) -> Step:
     """Return how events came to other units."""
     params: Mapping[str, Any] = edit.params
     told = {name: params[name] for name in _FIELDS if name in params}
-    lassos = {name: params[name] for name in ("channel", "experiment", "lassos") if "lassos" in params}
+    lassos = _lassos(project, edit)
     if edit.kind == "clean" and {"cleaner", "where"} <= params.keys() and params["where"]["whole"]:
         return {"do": "clean", **told}
     if edit.kind == "sort" and {"sorter", "seed", "where"} <= params.keys() and (lassos or params["where"]["whole"]):
@@ -99,6 +99,28 @@ def _moved(project: Project, edit: Edit) -> Step:
     if edit.kind == "assign" and lassos:
         return {"do": "assign", **lassos, "to": int(edit.after[0])}
     return _whole_units(project, edit) or {"do": "assign by hand", "units": _by_hand(project, edit)}
+
+
+def _lassos(project: Project, edit: Edit) -> Step:
+    """Return where lassos were drawn and what they chose from; nothing where the events were chosen otherwise.
+
+    Several channels, or experiments, drawn together are named as lists. A unit's number is that of its channel, so
+    the units that a lasso chose from are then told channel by channel.
+    """
+    params = edit.params
+    if "lassos" not in params:
+        return {}
+    if "channels" not in params:
+        return {name: params[name] for name in ("channel", "experiment", "lassos")}
+    before, channels = project.unit_at(edit.id - 1), params["channels"]
+    present = {channel: {*np.unique(before[project.rows(channel)]).tolist()} for channel in channels}
+    lassos = [
+        lasso | {"among": {str(channel): sorted(present[channel] & {*lasso["among"]}) for channel in channels}}
+        if isinstance(lasso["among"], list)
+        else lasso
+        for lasso in params["lassos"]
+    ]
+    return {"channels": channels, "experiments": params["experiments"], "lassos": lassos}
 
 
 def _whole_units(project: Project, edit: Edit) -> Step:

@@ -34,10 +34,22 @@ def test_lassos_drawn_on_the_page_pick_the_same_again(
     both = tab.selected()
     tab.press("Alt+2")
     tab.wait_until(lambda: "sent to unit 2" in tab.said())
+    channels = tab.page.get_by_label("Channels", exact=True)
+    channels.locator(".row[data-id='2']").click(modifiers=["Control"])
+    tab.wait_until(lambda: "channels 1, 2 together" in tab.status())
+    tab.lasso(0.3, 0.02, 0.42, 0.3)
+    tab.wait_until(lambda: tab.selected() > 0)
+    together = tab.selected()
+    tab.press("Alt+5")
+    tab.wait_until(lambda: "sent to unit 5" in tab.said())
     with ns.Project.open(tmp_path / "a.nsort", read_only=True) as project:
         content, unit = recipe(project), project.unit.copy()
-    assert (unit == 2).sum() == both
+        counts = [project.counts(channel) for channel in project.channels()]
+    assert sum(count.get(5, 0) for count in counts) == together
+    assert all(count[5] for count in counts)
+    assert counts[0][2] <= both
     assert [lasso["mode"] for lasso in content["steps"][0]["lassos"]] == ["replace", "add"]
+    assert [(step["do"], step.get("channels")) for step in content["steps"]] == [("assign", None), ("assign", [1, 2])]
     with ns.Project.in_memory(ns.load(path)) as again:
         assert replay(again, content)["same_units"]
         np.testing.assert_array_equal(again.unit, unit)
