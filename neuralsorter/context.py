@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from .kernel import fast_kernel
 
 GROUPS = 48
 _FIT_ROWS = 3000
@@ -83,16 +84,23 @@ def _grouped(
     return sums, counts, group
 
 
-@njit(nogil=True, cache=True)
+@fast_kernel
 def _collect(  # pragma: no cover - compiled
     x: Any, product: Any, half: Any, sums: Any, counts: Any, group: Any
 ) -> None:
+    n = half.shape[0]
+    near = np.empty(n, np.float32)
     for row in range(x.shape[0]):
-        best = 0
-        for other in range(1, len(half)):
-            if product[row, other] - half[other] > product[row, best] - half[best]:
-                best = other
+        for other in range(n):
+            near[other] = product[row, other] - half[other]
+        nearest = near[0]
+        for other in range(n):
+            nearest = max(nearest, near[other])
+        best = n - 1
+        for other in range(n):
+            best = min(best, other if near[other] == nearest else n)
         group[row] = best
         counts[best] += 1
+        own, values = sums[best], x[row]
         for i in range(x.shape[1]):
-            sums[best, i] += x[row, i]
+            own[i] += values[i]

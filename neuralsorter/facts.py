@@ -26,8 +26,8 @@ _LARGEST = 0.98  # of a squashed value, 294 SD
 _FEW = 8  # events that make no template
 _SCALES = (0.7, 1.25)
 _BLOCK = 2048
-_LEFT = 13  # the fact that says how much the best template leaves
-_UNEXPLAINED = np.log1p(overlaps.UNEXPLAINED)
+_LOGS = np.array([1, 1, 1, 1, 2, 4, 1, 4], np.float32)  # what the log of each distance or power is divided by
+_LEFT = 6  # the one that says how much the best template leaves
 # Mean and SD of each fact over the training recordings: a network learns slowly from numbers of unequal size.
 _MEAN = np.array([
     0.47, 0.43, 0.29, 0.73, 0.62, 0.82, 0.04, 0.82, 0.80, 0.88, 1.88, 0.87, 0.97, 0.72, 0.99,
@@ -37,6 +37,7 @@ _SD = np.array([
     0.15, 0.10, 0.42, 0.58, 0.17, 0.85, 0.06, 1.05, 1.04, 1.09, 1.34, 0.67, 0.41, 1.04, 0.18,
     0.15, 0.18, 0.09, 0.41, 0.55, 0.17, 0.74, 0.10, 0.14, 0.47, 1.01, 1.08, 0.45, 0.55, 1.01,
 ], np.float32)  # fmt: skip
+_PER_SD = 1 / _SD
 
 
 def colour(common: Common, sigma: float, level: float) -> NDArray[np.float64]:
@@ -99,22 +100,25 @@ def facts(events: Seen, alike: Typical, noise: NDArray[np.float64]) -> NDArray[n
     squares = (templates * templates).sum(axis=0) + np.float32(1e-6)
     shapes = overlaps.second_shapes(means[place], counts[place], whitener)
     best = np.empty(n_spikes, np.int64)
+    powers = np.empty((n_spikes, len(_LOGS)), np.float32)
     for start in range(0, n_spikes, _BLOCK):
         rows = slice(start, start + _BLOCK)
         x = _unsquashed(events.values[rows])
         white = x @ whitener
         _event_facts(
             x, white, events.masks, events.which[rows], means, white_means, alike.group[rows], crossing,
-            white @ templates, squares, place, out[rows], best[rows],
+            white @ templates, squares, place, powers[rows], out[rows], best[rows],
         )  # fmt: skip
-        two = np.flatnonzero(out[rows, _LEFT] > _UNEXPLAINED)
+        two = np.flatnonzero(powers[rows, _LEFT] > overlaps.UNEXPLAINED)
         if len(two):
             left = white[two] - out[rows][two, 14:15] * white_means[best[rows][two]]
             out[start + two, _OWN:] = overlaps.overlap_facts(white[two], left, shapes, templates, _SCALES)
-    within = np.bincount(alike.group, out[:, 7], len(means)) / np.maximum(counts, 1)
+    logs = np.log1p(powers, out=powers)  # all at once: many times faster than one by one
+    logs /= _LOGS
+    within = np.bincount(alike.group, logs[:, 0], len(means)) / np.maximum(counts, 1)
     whole = np.array([np.log1p(n_spikes) / 8, noise[2]], np.float32)  # of the channel
     group_facts = np.column_stack([of_group, within, counts / n_spikes]).astype(np.float32)
-    _completed(events.values, group_facts, alike.group, best, whole, out)
+    _completed(events.values, group_facts, alike.group, best, whole, logs, out)
     return out
 
 
@@ -147,29 +151,32 @@ def _unsquashed(values: Any) -> Any:  # pragma: no cover - compiled
 
 @fast_kernel
 def _completed(  # pragma: no cover - compiled
-    values: Any, of_group: Any, group: Any, best: Any, whole: Any, out: Any
+    values: Any, of_group: Any, group: Any, best: Any, whole: Any, logs: Any, out: Any
 ) -> None:
-    """Add what is known of the event's group, of its best template and of the channel; count all from what is usual."""
+    """Put together what is known of the event, its group, its best template and the channel, from what is usual."""
     for row in range(out.shape[0]):
         own, other = of_group[group[row]], of_group[best[row]]
         out[row, 0] = values[row, COMMON_SAMPLES]
         for i in range(6):
             out[row, 1 + i] = own[i]
+        for i in range(7):
+            out[row, 7 + i] = logs[row, i]
+        out[row, 15] = logs[row, 7]
         for i in range(5):
             out[row, 17 + i] = other[i]
         out[row, 22] = whole[0]
         out[row, 23] = whole[1]
         for i in range(N_FACTS):
-            out[row, i] = (out[row, i] - _MEAN[i]) / _SD[i]
+            out[row, i] = (out[row, i] - _MEAN[i]) * _PER_SD[i]
 
 
 @fast_kernel
 def _event_facts(  # pragma: no cover - compiled
     x: Any, white: Any, masks: Any, which: Any, means: Any, white_means: Any, group: Any, crossing: Any,
-    product: Any, squares: Any, place: Any, out: Any, best: Any,
+    product: Any, squares: Any, place: Any, powers: Any, out: Any, best: Any,
 ) -> None:  # fmt: skip
     low, high = np.float32(_SCALES[0]), np.float32(_SCALES[1])
-    gains = np.empty(product.shape[1], np.float32)
+    gains, inverse = np.empty(product.shape[1], np.float32), np.float32(1.0) / squares
     for row in range(x.shape[0]):
         own, seen, values, whitened = group[row], masks[which[row]], x[row], white[row]
         apart = whole = white_apart = from_noise = power = total = seen_core = seen_all = largest = np.float32(0.0)
@@ -189,16 +196,16 @@ def _event_facts(  # pragma: no cover - compiled
             from_noise += f * f
             power += whitened[i] * whitened[i] * seen[i]
             seen_core += seen[i]
-        gain, at, scale = best_fit(product[row], squares, low, high, gains)
+        gain, at, scale = best_fit(product[row], squares, inverse, low, high, gains)
         best[row] = place[at]
         seen_core, seen_all = max(seen_core, np.float32(1.0)), max(seen_all, np.float32(1.0))
-        out[row, 7] = np.log1p(apart / seen_core)
-        out[row, 8] = np.log1p(whole / seen_all)
-        out[row, 9] = np.log1p(white_apart / seen_core)
-        out[row, 10] = np.log1p(from_noise / seen_core)
-        out[row, 11] = np.log1p(power / seen_core) / 2
-        out[row, 12] = np.log1p(max(gain, np.float32(0.0))) / 4
-        out[row, 13] = np.log1p(max(total - 2 * gain, np.float32(0.0)) / 60)
+        powers[row, 0] = apart / seen_core
+        powers[row, 1] = whole / seen_all
+        powers[row, 2] = white_apart / seen_core
+        powers[row, 3] = from_noise / seen_core
+        powers[row, 4] = power / seen_core
+        powers[row, 5] = max(gain, np.float32(0.0))
+        powers[row, 6] = max(total - 2 * gain, np.float32(0.0)) / 60
+        powers[row, 7] = largest
         out[row, 14] = scale
-        out[row, 15] = np.log1p(largest) / 4
         out[row, 16] = seen_all / 60

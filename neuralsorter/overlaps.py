@@ -17,6 +17,7 @@ _FAINTEST = 6.0  # whitened power: what is almost outside the window explains an
 _SHIFTS = np.arange(-40, 41)  # samples
 _EDGE = 34  # samples of held edge, so that a shifted shape does not come round
 _SCALES = (0.6, 1.3)
+_UNIT = np.array([4, 1, 1, 2, 4, 1], np.float32)  # what the log of each fact is divided by
 
 
 def second_shapes(
@@ -70,33 +71,33 @@ def overlap_facts(
     out = np.zeros((len(white), N_FACTS), np.float32)
     if not shapes.shape[1] or not len(white):
         return out
-    powers = (shapes * shapes).sum(axis=0)
     rest = np.empty_like(white)
-    _second(left, white, left @ shapes, np.ascontiguousarray(shapes.T), powers, rest, out)
+    _second(left, white, left @ shapes, np.ascontiguousarray(shapes.T), (shapes * shapes).sum(axis=0), rest, out)
     squares = (templates * templates).sum(axis=0) + np.float32(1e-6)
     _first_again(rest, rest @ templates, squares, np.float32(scales[0]), np.float32(scales[1]), out)
-    return out
+    return np.asarray(np.log1p(out) / _UNIT, np.float32)
 
 
 @fast_kernel
 def best_fit(  # pragma: no cover - compiled
-    product: Any, powers: Any, low: Any, high: Any, gains: Any
+    product: Any, powers: Any, inverse: Any, low: Any, high: Any, gains: Any
 ) -> tuple[Any, int, Any]:
     """Return how much the best template explains, its place and its scale.
 
-    `product` and `powers`, (n,): the event times each template, each template times itself. `gains`, (n,), is a place
-    to work in: with all gains at hand the compiler takes many templates at once.
+    `product`, `powers` and `inverse`, (n,): the event times each template, each template times itself, and one over
+    that. `gains`, (n,), is a place to work in: with all gains at hand the compiler takes many templates at once.
     """
-    for t in range(product.shape[0]):
-        a = min(max(product[t] / powers[t], low), high)
+    n = product.shape[0]
+    for t in range(n):
+        a = min(max(product[t] * inverse[t], low), high)
         gains[t] = a * (product[t] - np.float32(0.5) * a * powers[t])
     gain = gains[0]
-    for t in range(gains.shape[0]):
+    for t in range(n):
         gain = max(gain, gains[t])
-    at = 0
-    while at < gains.shape[0] - 1 and gains[at] != gain:
-        at += 1
-    return gain, at, min(max(product[at] / powers[at], low), high)
+    at = n - 1
+    for t in range(n):
+        at = min(at, t if gains[t] == gain else n)
+    return gain, at, min(max(product[at] * inverse[at], low), high)
 
 
 @fast_kernel
@@ -105,10 +106,11 @@ def _second(  # pragma: no cover - compiled
 ) -> None:
     low, high = np.float32(_SCALES[0]), np.float32(_SCALES[1])
     either, gains = np.empty(product.shape[1], np.float32), np.empty(product.shape[1], np.float32)
+    inverse = np.float32(1.0) / powers
     for row in range(left.shape[0]):
         for t in range(product.shape[1]):
             either[t] = abs(product[row, t])
-        gain, at, scale = best_fit(either, powers, low, high, gains)
+        gain, at, scale = best_fit(either, powers, inverse, low, high, gains)
         if product[row, at] < 0:
             scale = -scale
         whole = core = largest = np.float32(0.0)
@@ -120,21 +122,21 @@ def _second(  # pragma: no cover - compiled
             largest = max(largest, abs(r))
             if 8 <= i < 40:
                 core += r * r
-        out[row, 0] = np.log1p(max(gain, np.float32(0.0))) / 4
-        out[row, 1] = np.log1p(whole / 60)
-        out[row, 2] = np.log1p(core / 32)
-        out[row, 3] = np.log1p(largest) / 2
+        out[row, 0] = max(gain, np.float32(0.0))
+        out[row, 1] = whole / 60
+        out[row, 2] = core / 32
+        out[row, 3] = largest
 
 
 @fast_kernel
 def _first_again(  # pragma: no cover - compiled
     rest: Any, product: Any, squares: Any, low: Any, high: Any, out: Any
 ) -> None:
-    gains = np.empty(product.shape[1], np.float32)
+    gains, inverse = np.empty(product.shape[1], np.float32), np.float32(1.0) / squares
     for row in range(rest.shape[0]):
-        gain, _, _ = best_fit(product[row], squares, low, high, gains)
+        gain, _, _ = best_fit(product[row], squares, inverse, low, high, gains)
         power = np.float32(0.0)
         for i in range(60):
             power += rest[row, i] * rest[row, i]
-        out[row, 4] = np.log1p(max(gain, np.float32(0.0))) / 4
-        out[row, 5] = np.log1p(max(power - 2 * gain, np.float32(0.0)) / 60)
+        out[row, 4] = max(gain, np.float32(0.0))
+        out[row, 5] = max(power - 2 * gain, np.float32(0.0)) / 60
