@@ -5,7 +5,7 @@ wall-clock time of one process divided by that of the pool, its start included, 
 the units must be equal. Bar: 1.7 with two processes. It means something only on a machine that is otherwise idle: the
 load is printed beside it, and what the processor times alone would give, which does not see other programs.
 
-    python benchmarks/batch.py [--jobs N] [--seed N] [--channels N]
+    python -m benchmarks.batch [--jobs N] [--seed N] [--channels N]
 """
 
 from __future__ import annotations

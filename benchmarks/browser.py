@@ -6,7 +6,7 @@ just after the first page was zoomed, to the server's answer. Data: `simulate(se
 one channel, ten units. Bars: lasso 300, send 300, undo 300, wheel zoom 400, second page 200 ms; first picture 1.5 s
 after the page's own first paint.
 
-    python benchmarks/browser.py [EVENTS]
+    python -m benchmarks.browser [EVENTS]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Batches on a dask cluster of four workers that are killed at random, against the same in one process.
 
-`python benchmarks/cluster.py [--channels 96] [--files 20] [--events 20] [--kills 8] [--seed 0] [COMMAND ...]`, by
+`python -m benchmarks.cluster [--channels 96] [--files 20] [--events 20] [--kills 8] [--seed 0] [COMMAND ...]`, by
 default clean, sort, run and report. Data: generated, two shapes on each channel. Rule: every event in the same place,
 with the same time and unit; of a report, the same text. Bar: no event and no channel differs.
 """

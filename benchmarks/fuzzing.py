@@ -7,7 +7,7 @@ file asks for more memory than it may have, or events of more than 1 GB; and chi
 20 s on one file: in the program only the worker ends. The memory printed is the most that any one file took on top of
 what its child held before, and the longest time any one took; over 1 GB must not be.
 
-usage: python benchmarks/fuzzing.py [--files 100000] [--seed 0] [--only NAME ...]
+usage: python -m benchmarks.fuzzing [--files 100000] [--seed 0] [--only NAME ...]
 Data: events drawn with seed 0, written by our writers and by the tests' own writers. No peer: others state no figure.
 """
 

@@ -3,7 +3,7 @@
 Times are processor seconds, worker processes included, so that other programs do not change them. Memory is the most
 that this process or a worker held, less the events themselves. Each reading runs in a process of its own.
 
-usage: python benchmarks/loading.py [FILE.nev] [--only .nev .pkl ...]
+usage: python -m benchmarks.loading [FILE.nev] [--only .nev .pkl ...]
 Bars: NEV at least 10 times as fast as neo; 1e6 events in at most 5 s and 500 MB on top of the data, read and imported.
 Peer: neo.rawio, every waveform and time of the same file, a process of its own as well.
 """

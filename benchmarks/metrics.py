@@ -1,6 +1,6 @@
 """All metrics after an edit in a channel of 100,000 events, for the two units that the edit touched.
 
-Run: python benchmarks/metrics.py. Bar: 300 ms.
+Run: python -m benchmarks.metrics. Bar: 300 ms.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How fast a lasso finds what it meets, against one pass over the data and against Shapely on all segments.
 
-Run: python benchmarks/picking.py [--events 1000000]
+Run: python -m benchmarks.picking [--events 1000000]
 """
 
 from __future__ import annotations

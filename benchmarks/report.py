@@ -1,6 +1,6 @@
 """A report of the real Utah recording, cleaned and sorted: how large, and whether it opens offline without complaint.
 
-`python benchmarks/report.py [FILE] [--pictures DIR]`, FILE by default the 96-electrode recording beside the checkout.
+`python -m benchmarks.report [FILE] [--pictures DIR]`, FILE by default the 96-electrode recording beside the checkout.
 Rule: the file is opened in Chromium without a network, at desktop and phone width; every request that is not the file
 itself counts, and everything on the console; axe-core judges it light and dark. Bars: 0 requests, 0 console errors, 0
 serious violations, 15 MB, 150 kB a channel. `--pictures` keeps what it looks like, and the printed pages.

@@ -21,7 +21,7 @@ import psutil  # type: ignore[import-untyped,unused-ignore] # without stubs
 from playwright.sync_api import sync_playwright
 
 from benchmarks.browser import recording
-from benchmarks.sparse import SAMPLES, sparse
+from benchmarks.large_project import SAMPLES, sparse
 from neuralsorter.project import Project
 from tests.browser.conftest import Tab, chromium_path
 from tests.browser.wire import WiredServer

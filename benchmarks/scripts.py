@@ -8,7 +8,7 @@ Then every script of `tests/scripting/test_hostile_scripts.py` is run in the sam
 by the page's Stop after two seconds. Meanwhile another thread asks the server for a small file every 20 ms. Bar: each
 answer within 200 ms, the events' files as they were, and no process or folder left.
 
-    python benchmarks/scripts.py [utilities | hostile]
+    python -m benchmarks.scripts [utilities | hostile]
 """
 
 from __future__ import annotations

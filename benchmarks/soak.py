@@ -1,6 +1,6 @@
 """Five people in five Chromium pages on one server, one action a second each, who reconnect every 30 s.
 
-`python benchmarks/soak.py [MINUTES]`, 30 unless said. Data: a simulated recording of 5 channels, seed 9; everybody has
+`python -m benchmarks.soak [MINUTES]`, 30 unless said. Data: a simulated recording of 5 channels, seed 9; everybody has
 one. Rule: every edit that a page reports is in the journal, once, and no page or server reports an error. Bars: 0
 errors, 0 lost or doubled edits, 99 % of the answers within 500 ms of their key, less than 20 MB/h of growth after
 warm-up. Printed besides: what closing the pages gives back in a minute. The peer is the first page alone, at the

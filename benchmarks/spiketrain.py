@@ -1,6 +1,6 @@
 """Correlograms of a million events in ten units, against SpikeInterface's compiled loop on the same events.
 
-Run: python benchmarks/spiketrain.py. Bar: the same counts, in at most 0.75 of its time.
+Run: python -m benchmarks.spiketrain. Bar: the same counts, in at most 0.75 of its time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How soon `neuralsorter demo` paints, in Chromium: the frame, then the page, and the processor time each took.
 
 The peer is the same page built at once, as it is when a second tab opens: its libraries are loaded by then. Data: the
-demo, seed 1. Run it on an idle computer: `python benchmarks/start.py`. The first run warms the disk. Bar: the median of
+demo, seed 1. Run it on an idle computer: `python -m benchmarks.start`. The first run warms the disk. Bar: the median of
 the others paints the frame within 3 s.
 """
 

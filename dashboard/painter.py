@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from neuralsorter.storage.scope import ALL, SPIKES
 
 from .evidence import REFRACTORY_MS, Summary, summarise
 from .screen import View
-from .shading import Shades, thickened, unselected, with_selected
+from .shading import Shades, moved, thickened, unselected, with_selected
 
 PATIENCE_S = 0.15  # an exact picture that takes longer is announced by a random part of it
 FEW, FINE = 300, 1.5  # so few lines would be hairs on a screen with so many pixels to each of the page's own
@@ -63,6 +63,16 @@ class Painted:
     n_drawn: int
 
 
+class Below(NamedTuple):
+    """The shaded units of a picture: which, in which look and edition, beside all units that it had then."""
+
+    look: tuple[Any, ...]
+    edition: int
+    shown: frozenset[int]
+    present: frozenset[int]
+    shades: Shades
+
+
 class Painter:
     """Holds the waveforms of one channel ready and turns scenes into pictures.
 
@@ -99,7 +109,7 @@ class Painter:
         self._seconds_per_event = 0.0
         self._summary_due = False
         self._expecting = False  # whether what runs is only in case the selection is moved next
-        self._below: tuple[tuple[Any, ...], Shades] | None = None
+        self._below: Below | None = None
         threading.Thread(target=self._run, name="painter", daemon=True).start()
 
     def paint(self, scene: Scene) -> None:
@@ -187,7 +197,7 @@ class Painter:
             shift = None if scene.alignment == "crossing" else alignment(raw, project.pre_samples, scene.alignment)
             self._raw, self._shift = raw, shift
             self._picture = Picture(raw, scene.unit, uv_per_bit=project.uv_per_bit, shift=shift)
-            self._block, self._drawn_window = scene.block, None
+            self._block, self._drawn_window, self._below = scene.block, None, None
             return True
         moved = np.flatnonzero(self._picture.unit != scene.unit)
         self._picture.reassign(moved, self._picture.unit[moved].copy(), scene.unit[moved])
@@ -224,11 +234,16 @@ class Painter:
         """Return the shaded units, from before if nothing changed: a selection changes nothing below it."""
         if not exact or self._picture is None:
             return unselected(shown, shape, mode=mode, dark=dark, heat=heat)
-        key = mode, dark, heat, id(self._picture), self._picture.edition, *shown
-        if self._below is None or self._below[0] != key:
-            before = self._below[1] if self._below is not None and self._below[0][0] == mode else None
-            self._below = key, unselected(shown, shape, mode=mode, dark=dark, heat=heat, before=before)
-        return self._below[1]
+        look, before, picture = (mode, dark, heat), self._below, self._picture
+        if before is not None and before[:3] == (look, picture.edition, frozenset(shown)):
+            return before.shades
+        if before is not None and before.look == look and _only_moved(before, picture, shown) and picture.change:
+            shades = moved(before.shades, picture.change, dark=dark, heat=heat)
+        else:
+            known = before.shades if before is not None and before.look[0] == mode else None
+            shades = unselected(shown, shape, mode=mode, dark=dark, heat=heat, before=known)
+        self._below = Below(look, picture.edition, frozenset(shown), frozenset(picture.images), shades)
+        return shades
 
     def _how(self) -> dict[str, Any]:
         scene, window = self._scene, self._drawn_window
@@ -251,6 +266,16 @@ class Painter:
             among=np.isin(scene.unit, list(scene.visible)),
         )  # fmt: skip
         return scene.rows[hit]
+
+
+def _only_moved(before: Below, picture: Picture, shown: Iterable[int]) -> bool:
+    """Whether all that differs is what the last edit moved, from one unit that is shown to another, not noise."""
+    change, now = picture.change, frozenset(shown)
+    if change is None or change.edition != before.edition + 1:
+        return False
+    of, to = {move.of for move in change.moves}, {move.to for move in change.moves}
+    in_sight = of <= before.shown and to <= now and NOISE not in of | to
+    return in_sight and not (now - before.shown) & before.present and not (before.shown - now) & picture.images.keys()
 
 
 def _numbers(unit: NDArray[np.int32]) -> dict[int, int]:

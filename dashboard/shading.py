@@ -9,7 +9,8 @@ import colorcet
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.drawing.blending import NO_LAYER, Counts, Layer, graded, looked_up, mix, painted
+from neuralsorter.drawing.blending import NO_LAYER, Counts, Layer, graded, looked_up, mix, painted, remix, repainted
+from neuralsorter.drawing.picture import Change
 from neuralsorter.palette import unit_colour
 from neuralsorter.spikes import NOISE
 
@@ -32,6 +33,10 @@ class Shades(NamedTuple):
     opacity, colours : ndarray, (height, width) from 0 to 1 and (height, width, 3) up to 255
     noise : ndarray, (height, width) or (0, 0)
         Opacity of what lies below.
+    rgba : ndarray, (height, width, 4), uint8
+        The image, nothing selected.
+    sums : ndarray, (3, height, width)
+        Of the colours of all waveforms but noise.
 
     """
 
@@ -39,6 +44,8 @@ class Shades(NamedTuple):
     opacity: Layer
     colours: Layer
     noise: Layer
+    rgba: NDArray[np.uint8]
+    sums: NDArray[np.float64]
 
 
 def shade(
@@ -96,8 +103,8 @@ def unselected(
     """Return what `shade` makes of the units; `before`, of the same mode, may spare work and changes nothing."""
     counts = {unit: np.asarray(image, np.int32) for unit, image in images.items()}
     units = [unit for unit in counts if unit != NOISE]
-    hues = np.array([_rgb(unit_colour(unit, dark=dark)) for unit in units], np.float64).reshape(-1, 3)
-    total, colours = mix([counts[unit] for unit in units], hues, shape)
+    hues, grey = np.array([_hue(unit, dark=dark) for unit in units]).reshape(-1, 3), _grey(dark=dark)
+    total, sums, colours = mix([counts[unit] for unit in units], hues, shape)
     same = before is not None and np.array_equal(before.total, total)  # units changed places, as after most edits
     lowest = faintest_of(total, faintest)
     opacity = before.opacity if before is not None and same else _opacity(total, mode, lowest, 1.0)
@@ -105,18 +112,35 @@ def unselected(
     if NOISE in counts:
         least = DENSEST_NOISE * faintest_of(counts[NOISE], FAINTEST_NOISE / DENSEST_NOISE)
         noise = _opacity(counts[NOISE], mode, least, DENSEST_NOISE)
-    return Shades(total, opacity, _heat(opacity, lowest, dark=dark) if heat else colours, noise)
+    if heat:
+        colours = _heat(opacity, lowest, dark=dark)
+    rgba = painted(opacity, colours, (noise, grey), (NO_LAYER, grey), 1.0)
+    return Shades(total, opacity, colours, noise, rgba, sums)
+
+
+def moved(before: Shades, change: Change, *, dark: bool, heat: bool) -> Shades:
+    """Return what `unselected` makes of the units when waveforms went from one that is shown to another, not noise.
+
+    Only the pixels they cross are painted again, and the arrays of `before` are used up, but for its image.
+    """
+    if heat:
+        return before
+    units = {unit for move in change.moves for unit in (move.of, move.to)}
+    hues = {unit: _hue(unit, dark=dark) for unit in units}
+    remix(change.moves, hues, change.places, (before.total, before.sums, before.colours))
+    layers = before.opacity, before.colours, (before.noise, _grey(dark=dark))
+    return before._replace(rgba=repainted(before.rgba, change.places, *layers))
 
 
 def with_selected(below: Shades, selected: NDArray[Any] | None, *, mode: str, dark: bool) -> NDArray[np.uint8]:
     """Return what `shade` returns, from what `unselected` returned."""
-    noise = below.noise, _rgb(unit_colour(NOISE, dark=dark))
-    ink = NO_LAYER
-    if selected is not None and selected.any():
-        chosen = np.asarray(selected, np.int32)
-        ink = _opacity(chosen, mode, faintest_of(chosen, FAINTEST_SELECTED), 1.0)
+    if selected is None or not selected.any():
+        return below.rgba
+    noise = below.noise, _grey(dark=dark)
+    chosen = np.asarray(selected, np.int32)
+    ink = _opacity(chosen, mode, faintest_of(chosen, FAINTEST_SELECTED), 1.0)
     black_or_white = np.full(3, 255 if dark else 0, np.float32)
-    return painted(below.opacity, below.colours, noise, (ink, black_or_white), BEHIND if len(ink) else 1.0)
+    return painted(below.opacity, below.colours, noise, (ink, black_or_white), BEHIND)
 
 
 def thickened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -166,6 +190,14 @@ def _heat(opacity: NDArray[np.float32], lowest: float, *, dark: bool) -> NDArray
     table = np.stack([_rgb(colour) for colour in hexes])
     share = np.clip((opacity - lowest) / (1 - lowest), 0, 1)
     return np.ascontiguousarray(table[(share * (len(table) - 1)).astype(np.intp)])
+
+
+def _hue(unit: int, *, dark: bool) -> NDArray[np.float64]:
+    return _rgb(unit_colour(unit, dark=dark)).astype(np.float64)
+
+
+def _grey(*, dark: bool) -> NDArray[np.float32]:
+    return _rgb(unit_colour(NOISE, dark=dark))
 
 
 def _rgb(colour: str) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .cleaning import CnnCleaner
 from .density import Picture, View, alignment, density
-from .drawing.blending import NO_LAYER, graded, looked_up, mix, painted
+from .drawing.blending import NO_LAYER, graded, looked_up, mix, painted, remix, repainted
 from .means import unit_means
 from .picking import pick
 from .spiketrain import isi_histogram
@@ -27,21 +27,25 @@ def warm() -> None:
         picture = Picture(waves, unit, shift=alignment(waves, 4))
         picture.set_view(view)
         picture.reassign(np.arange(9), unit[:9], 3)
+        _warm_colours(picture)
         region = [(0.0, 5.0), (2.0, 20.0), (4.0, 5.0)]
         for seen in (None, view):
             pick(waves, region, sampling_rate=1000.0, pre_samples=0, view=seen, among=np.arange(50))
         unit_means(waves, unit)
     isi_histogram(np.arange(10.0))
     CnnCleaner().spike_probability(np.random.default_rng(0).normal(0, 1, (50, 60)).astype(np.float32), 20_000.0, 20)
-    _warm_colours()
 
 
-def _warm_colours() -> None:
-    counts = np.arange(16, dtype=np.int32).reshape(4, 4)
-    total, colours = mix([counts], np.ones((1, 3)), counts.shape)
+def _warm_colours(picture: Picture) -> None:
+    images, change = picture.images, picture.change
+    shape, black = images[3].shape, np.zeros(3, np.float32)
+    total, sums, colours = mix(list(images.values()), np.ones((len(images), 3)), shape)
     levels, pixels = graded(total)
-    opacity, black = looked_up(np.ones(len(pixels), np.float32), levels), np.zeros(3, np.float32)
-    painted(opacity, colours, (NO_LAYER, black), (opacity, black), 1.0)
+    opacity = looked_up(np.ones(len(pixels), np.float32), levels)
+    rgba = painted(opacity, colours, (NO_LAYER, black), (opacity, black), 1.0)
+    if change is not None:
+        remix(change.moves, {unit: np.ones(3) for unit in (0, 1, 3)}, change.places, (total, sums, colours))
+        repainted(rgba, change.places, opacity, colours, (NO_LAYER, black))
 
 
 if __name__ == "__main__":

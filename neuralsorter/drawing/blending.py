@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from neuralsorter.kernel import kernel
 
-from .threads import run, threads
+from .counted import Move
+from .threads import run, slices, threads
 
 STRIP = 16_384  # pixels mixed at a time: their sums stay in the fast cache, however many units there are
 LEVELS = 2_048  # per e-fold of counts: every count up to 2,000 is a level of its own
@@ -21,27 +22,41 @@ Counts = NDArray[np.int32]
 NO_LAYER: Layer = np.zeros((0, 0), np.float32)
 
 
-def mix(images: Sequence[Counts], colours: NDArray[np.float64], shape: tuple[int, int]) -> tuple[Counts, Layer]:
-    """Return the count of all images together, (height, width), and the mean colour, (height, width, 3).
+def mix(
+    images: Sequence[Counts], colours: NDArray[np.float64], shape: tuple[int, int]
+) -> tuple[Counts, NDArray[np.float64], Layer]:
+    """Return the count of all images together, (height, width), the sums and the mean of their colours.
 
-    Colours, (n_images, 3), are whole numbers and summed exactly: the order of images does not matter.
+    Colours, (n_images, 3), are whole numbers and summed exactly, (3, height, width): the order of images does not
+    matter. The mean is (height, width, 3).
     """
     height, width = shape
-    total, mean = np.zeros(shape, np.int32), np.empty((height, width, 3), np.float32)
+    total, sums, mean = np.zeros(shape, np.int32), np.zeros((3, *shape)), np.empty((height, width, 3), np.float32)
     step = max(STRIP // max(width, 1), 1)
 
     def strips(first: int, last: int) -> None:
-        sums = np.empty((3, step, width))
         for row in range(first, last, step):
             end = min(row + step, last)
-            own, counts = sums[:, : end - row], total[row:end]
-            own[:] = 0
+            own, counts = sums[:, row:end], total[row:end]
             for image, colour in zip(images, colours, strict=True):
                 _add(image[row:end], colour, counts, own)
             _divide(counts, own, mean[row:end])
 
     run([(strips, cut) for cut in _cuts(height)])
-    return total, mean
+    return total, sums, mean
+
+
+def remix(
+    moves: Sequence[Move],
+    colours: Mapping[int, NDArray[np.float64]],
+    places: NDArray[np.int32],
+    mixed: tuple[Counts, NDArray[np.float64], Layer],
+) -> None:
+    """Bring what `mix` returned up to date, in place, when waveforms moved among its images, at some places, (n,)."""
+    total, sums, mean = mixed
+    for move in moves:
+        _recolour(*move.marks, colours[move.to] - colours[move.of], sums.reshape(3, -1))
+    run([(_divide_at, (part, total.reshape(-1), sums.reshape(3, -1), mean.reshape(-1, 3))) for part in _parts(places)])
 
 
 def graded(counts: Counts) -> tuple[Counts, NDArray[np.int64]]:
@@ -77,6 +92,24 @@ def painted(
     return rgba
 
 
+def repainted(
+    rgba: NDArray[np.uint8], places: NDArray[np.int32], opacity: Layer, colours: Layer, below: tuple[Layer, Layer]
+) -> NDArray[np.uint8]:
+    """Return an image that `painted` made, with nothing above, painted anew at some places (n,) of its flat array."""
+    under, under_colour = below
+    anew = rgba.copy()
+    run([
+        (_paint_at, (part, opacity.reshape(-1), colours.reshape(-1, 3), under.reshape(-1), under_colour,
+                     anew.reshape(-1, 4)))
+        for part in _parts(places)
+    ])  # fmt: skip
+    return anew
+
+
+def _parts(places: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    return np.array_split(places, slices(len(places)))
+
+
 def _cuts(height: int) -> list[tuple[int, int]]:
     k = max(1, min(threads(), height // 32))
     return [(height * i // k, height * (i + 1) // k) for i in range(k)]
@@ -104,6 +137,23 @@ def _add(image: Any, colour: Any, total: Any, sums: Any) -> None:
             red[x] += count * colour[0]
             green[x] += count * colour[1]
             blue[x] += count * colour[2]
+
+
+@kernel
+def _recolour(places: Any, counts: Any, change: Any, sums: Any) -> None:
+    for c in range(3):
+        by, to = change[c], sums[c]
+        for i in range(places.shape[0]):
+            to[places[i]] += counts[i] * by
+
+
+@kernel
+def _divide_at(places: Any, total: Any, sums: Any, mean: Any) -> None:
+    for i in range(places.shape[0]):
+        at = places[i]
+        share = 1 / np.float64(max(total[at], 1))
+        for c in range(3):
+            mean[at, c] = sums[c, at] * share
 
 
 @kernel
@@ -141,14 +191,31 @@ def _paint(
     for y in range(opacity.shape[0]):
         for x in range(opacity.shape[1]):
             low = under[y, x] if under.shape[0] else np.float32(0)
-            middle, top = opacity[y, x], over[y, x] if over.shape[0] else np.float32(0)
-            low *= 1 - middle
-            seen = (low + middle) * fade * (1 - top)
-            whole = seen + top
-            mine = middle / (low + middle) if low + middle > 0 else np.float32(0)
-            share = seen / whole if whole > 0 else np.float32(0)
-            for c in range(3):
-                colour = under_colour[c] + (colours[y, x, c] - under_colour[c]) * mine
-                colour = over_colour[c] + (colour - over_colour[c]) * share
-                rgba[y, x, c] = np.uint8(np.int32(colour + np.float32(0.5))) if whole > 0 else np.uint8(0)
-            rgba[y, x, 3] = np.uint8(np.int32(whole * 255 + np.float32(0.5)))
+            top = over[y, x] if over.shape[0] else np.float32(0)
+            _paint_pixel(opacity[y, x], colours[y, x], low, under_colour, top, over_colour, fade, rgba[y, x])
+
+
+@kernel
+def _paint_at(places: Any, opacity: Any, colours: Any, under: Any, under_colour: Any, rgba: Any) -> None:
+    for i in range(places.shape[0]):
+        at = places[i]
+        low = under[at] if under.shape[0] else np.float32(0)
+        _paint_pixel(
+            opacity[at], colours[at], low, under_colour, np.float32(0), under_colour, np.float32(1), rgba[at]
+        )  # fmt: skip
+
+
+@kernel
+def _paint_pixel(
+    middle: Any, colours: Any, low: Any, under_colour: Any, top: Any, over_colour: Any, fade: Any, rgba: Any
+) -> None:
+    low *= 1 - middle
+    seen = (low + middle) * fade * (1 - top)
+    whole = seen + top
+    mine = middle / (low + middle) if low + middle > 0 else np.float32(0)
+    share = seen / whole if whole > 0 else np.float32(0)
+    for c in range(3):
+        colour = under_colour[c] + (colours[c] - under_colour[c]) * mine
+        colour = over_colour[c] + (colour - over_colour[c]) * share
+        rgba[c] = np.uint8(np.int32(colour + np.float32(0.5))) if whole > 0 else np.uint8(0)
+    rgba[3] = np.uint8(np.int32(whole * 255 + np.float32(0.5)))

@@ -22,6 +22,14 @@ class Marks(NamedTuple):
     counts: NDArray[np.int32]
 
 
+class Move(NamedTuple):
+    """Waveforms that went from one unit to another, counted."""
+
+    of: int
+    to: int
+    marks: Marks
+
+
 class Counted:
     """Count images of the parts of some waveforms; a part is what was in one unit when they were counted.
 
@@ -38,7 +46,7 @@ class Counted:
 
     def __init__(self, n: int, rows: NDArray[np.int64], part: NDArray[np.int32], images: list[Image]) -> None:
         self._shape = images[0].shape
-        self._marks = [_marks(image) for image in images]
+        self._marks = [marked(image) for image in images]
         self._sizes = np.bincount(part, minlength=len(images))
         self._part = np.full(n, NONE, np.uint8)
         self._part[rows] = part
@@ -57,10 +65,8 @@ class Counted:
             carry(self._marks[i], nothing, total)
         return total
 
-    def moves(
-        self, rows: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]
-    ) -> list[tuple[int, int, Marks]] | None:
-        """Return (from, to, what is counted) of each part if rows are whole parts, each moved as one, else None."""
+    def moves(self, rows: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]) -> list[Move] | None:
+        """Return the move of each part if rows are whole parts, each moved as one, else None."""
         part = self._whole(rows)
         if part is None:
             return None
@@ -69,7 +75,7 @@ class Counted:
         if not (np.array_equal(old, old[first][part]) and np.array_equal(new, new[first][part])):
             return None
         present = np.flatnonzero(np.bincount(part)).tolist()
-        return [(int(old[first[i]]), int(new[first[i]]), self._marks[i]) for i in present]
+        return [Move(int(old[first[i]]), int(new[first[i]]), self._marks[i]) for i in present]
 
     def _whole(self, rows: NDArray[np.int64]) -> NDArray[np.uint8] | None:
         part = self._part[rows]
@@ -85,10 +91,32 @@ def carry(marks: Marks, source: Image, target: Image) -> None:
     _carry(*marks, source.reshape(-1), target.reshape(-1))
 
 
-def _marks(image: Image) -> Marks:
-    flat = image.reshape(-1)
-    places = np.flatnonzero(flat).astype(np.int32)
-    return Marks(places, flat[places])
+def marked(image: Image) -> Marks:
+    """Return an image, (height, width), by its pixels that are not zero."""
+    return Marks(*_marked(image.reshape(-1)))
+
+
+def joint(moves: list[Move], n_pixels: int) -> NDArray[np.int32]:
+    """Return where in the flat images any of some moves changed something, ascending."""
+    if len(moves) == 1:
+        return moves[0].marks.places
+    some = np.zeros(n_pixels, np.bool_)
+    for move in moves:
+        some[move.marks.places] = True
+    return np.flatnonzero(some).astype(np.int32)
+
+
+@kernel
+def _marked(flat: Any) -> Any:
+    n = 0
+    for i in range(flat.shape[0]):
+        n += flat[i] != 0
+    places, counts, k = np.empty(n, np.int32), np.empty(n, np.int32), 0
+    for i in range(flat.shape[0]):
+        if flat[i] != 0:
+            places[k], counts[k] = i, flat[i]
+            k += 1
+    return places, counts
 
 
 @kernel

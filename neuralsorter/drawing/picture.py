@@ -15,9 +15,11 @@ from neuralsorter.errors import DataError
 
 from .block import Groups, View, Window, as_block, check_view
 from .canvas import Canvas, Image
-from .counted import MOST_PARTS, Counted, carry
+from .counted import MOST_PARTS, Counted, Move, carry, joint, marked
 from .grouping import as_units, by_code
 from .scanning import furthest
+
+FEW_MOVES = 4  # from one unit to one other; more at once are quicker drawn in place
 
 
 class Numbered(NamedTuple):
@@ -27,6 +29,14 @@ class Numbered(NamedTuple):
     units: list[int]
     sizes: dict[int, int]
     place: NDArray[np.int32]
+
+
+class Change(NamedTuple):
+    """What a `reassign` did to the images: the edition it made, its moves, and where, (n,) int32, in a flat image."""
+
+    edition: int
+    moves: list[Move]
+    places: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +89,7 @@ class Picture:
         self._groups: Groups | None = None
         self._counted: Counted | None = None
         self._edition = 0
+        self._change: Change | None = None
         self._lock = threading.Lock()  # guards the flag of what runs
         self._stop = np.zeros(1, np.int64)
 
@@ -99,6 +110,11 @@ class Picture:
     def edition(self) -> int:
         """A number that is another one whenever `images` have changed."""
         return self._edition
+
+    @property
+    def change(self) -> Change | None:
+        """What made this edition of the one before; None where any pixel may have changed."""
+        return self._change
 
     @property
     def unit(self) -> NDArray[np.int32]:
@@ -122,7 +138,7 @@ class Picture:
         images = self._draw(canvas, self._all(), stop)
         if images is None:
             return False
-        self._canvas, self._images, self._counted = canvas, images, None
+        self._canvas, self._images, self._counted, self._change = canvas, images, None, None
         self._edition += 1
         return True
 
@@ -157,32 +173,40 @@ class Picture:
         self._groups = None
         if self._canvas is None:
             return set()
-        self._move(self._canvas, index, left, reached)
+        moves = self._move(self._canvas, index, left, reached)
         self._edition += 1
+        n_pixels = self._canvas.view.width * self._canvas.view.height
+        self._change = None if moves is None else Change(self._edition, moves, joint(moves, n_pixels))
         return {*left.units, *reached.units}
 
-    def _move(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> None:
-        """Bring the images up to date with a move that `unit` has made already."""
+    def _move(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> list[Move] | None:
+        """Bring the images up to date with what `unit` has done already; return the moves unless there are many."""
         for unit in reached.units:
             if unit not in self._images:
                 self._images[unit] = np.zeros((canvas.view.height, canvas.view.width), np.int32)
-        known = self._counted.moves(index, left.unit, reached.unit) if self._counted is not None else None
-        if known is None:
-            self._draw_moved(canvas, index, left, reached)
-        else:
-            for source, target, marks in known:
-                carry(marks, self._images[source], self._images[target])
+        moves = self._counted.moves(index, left.unit, reached.unit) if self._counted is not None else None
+        if moves is None:
+            moves = self._draw_moved(canvas, index, left, reached)
+        for move in moves or ():
+            carry(move.marks, self._images[move.of], self._images[move.to])
         for unit in left.units:
             if not self._sizes[unit]:
                 del self._images[unit]
+        return moves
 
-    def _draw_moved(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> None:
-        """Draw what moved and nothing else."""
+    def _draw_moved(
+        self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered
+    ) -> list[Move] | None:
+        """Draw what moved and nothing else: a few moves for themselves, many into the images and out of them."""
         n = len(reached.units)
         groups = self._block.group(left.place * n + reached.place, index.astype(np.int32))
-        moves = [divmod(move, n) for move in groups.names.tolist()]
-        after = [self._images[reached.units[to]] for _, to in moves]
-        canvas.draw(groups, after, minus=[self._images[left.units[of]] for of, _ in moves])
+        pairs = [(left.units[i // n], reached.units[i % n]) for i in groups.names.tolist()]
+        if len(pairs) > FEW_MOVES:
+            minus = [self._images[of] for of, _ in pairs]
+            canvas.draw(groups, [self._images[to] for _, to in pairs], minus=minus)
+            return None
+        images = self._draw(canvas, groups, np.zeros(1, np.int64)) or {}
+        return [Move(of, to, marked(image)) for (of, to), image in zip(pairs, images.values(), strict=True)]
 
     def count(self, rows: ArrayLike) -> Image | None:
         """Return one image, (height, width), of the waveforms at `rows` (positions or a mask); None when cancelled."""

@@ -40,7 +40,7 @@ def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
     counts = dict(zip(found.units.tolist(), found.counts, strict=True))
     noise = counts.pop(NOISE, None)
     hues = np.array([_rgb(unit_colour(unit)) for unit in counts], np.float64).reshape(-1, 3)
-    total, colours = mix(list(counts.values()), hues, (HEIGHT, WIDTH))
+    total, _, colours = mix(list(counts.values()), hues, (HEIGHT, WIDTH))
     below = NO_LAYER if noise is None else _opacity(noise, _FAINTEST_NOISE, _DENSEST_NOISE)
     grey = _rgb(unit_colour(NOISE))
     rgba = painted(_opacity(total, _FAINTEST, _DENSEST), colours, (below, grey), (NO_LAYER, grey), 1.0)[::-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import neuralsorter as ns
-from benchmarks.sparse import sparse
+from benchmarks.large_project import sparse
 from dashboard import navigator
 from dashboard.app import App
 from dashboard.concerns import Queue

@@ -104,3 +104,46 @@ def test_few_lines_are_thicker_where_pixels_are_fine(page: Page, scene: painter.
         assert page.troubles == []
     finally:
         made.close()
+
+
+def test_whatever_was_painted_before_the_picture_is_that_of_a_new_painter(page: Page, scene: painter.Scene) -> None:
+    page.go.set()
+    random = np.random.default_rng(3)
+    known = painter.Painter(page.on_picture, lambda *_: None, page.troubles.append)
+    try:
+        for i in range(120):
+            scene = _other(scene, random)
+            page.pictures.clear()
+            known.paint(scene)
+            page.wait_for(lambda: any(p.exact for p in page.pictures))
+            rgba = page.pictures[-1].rgba
+            if i % 3 == 0:
+                fresh = painter.Painter(page.on_picture, lambda *_: None, page.troubles.append)
+                page.pictures.clear()
+                fresh.paint(scene)
+                page.wait_for(lambda: any(p.exact for p in page.pictures))
+                fresh.close()
+                assert np.array_equal(rgba, page.pictures[-1].rgba), i
+        assert page.troubles == []
+    finally:
+        known.close()
+
+
+def _other(scene: painter.Scene, random: np.random.Generator) -> painter.Scene:
+    """Return the scene after something a person may do: select, move what is selected, hide, look otherwise."""
+    unit, visible = scene.unit.copy(), scene.visible
+    match random.integers(0, 7):
+        case 0 | 1:
+            within = scene.rows[np.isin(unit, list(visible)) & (random.random(len(unit)) < 0.3)]
+            return replace(scene, selected=within)
+        case 2 | 3:
+            to = int(random.integers(0, 5))
+            unit[np.isin(scene.rows, scene.selected)] = to
+            return replace(scene, unit=unit, selected=scene.rows[:0], visible=visible | ({to} if to else set()))
+        case 4:
+            return replace(scene, visible=visible ^ {int(random.integers(0, 5))})
+        case 5:
+            unit[random.random(len(unit)) < 0.1] = int(random.integers(0, 5))
+            return replace(scene, unit=unit, visible=visible ^ {int(random.integers(0, 5))})
+        case _:
+            return replace(scene, dark=not scene.dark, shading=str(random.choice(["equalised", "log", "heat"])))

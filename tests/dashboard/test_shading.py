@@ -134,6 +134,25 @@ def test_the_image_after_an_edit_is_the_one_drawn_anew(mode: str, heat: bool) ->
         assert np.array_equal(edited, shading.shade(images, (60, 90), mode=mode, heat=heat))
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_only_the_pixels_an_edit_changed_are_painted_again(dark: bool) -> None:  # noqa: FBT001 - of the test
+    rng = np.random.default_rng(1)
+    waves, unit = np.cumsum(rng.integers(-5, 6, (900, 30)), axis=1, dtype=np.int16), rng.integers(0, 5, 900)
+    picture = Picture(waves, unit)
+    picture.set_view(View(90, 60))
+    shades = shading.unselected(picture.images, (60, 90), mode="log", dark=dark, heat=False)
+    shades.rgba[0, 0] = 17  # where nothing is drawn: whoever paints everything paints this
+    some = np.flatnonzero(unit > 2)[:50]
+    picture.expect(some)
+    for rows, to in ((some, 2), (some, 7), (np.flatnonzero(unit == 1)[::3], 3)):  # to a new unit, and not expected
+        picture.reassign(rows, picture.unit[rows].copy(), to)
+        assert picture.change is not None
+        shades = shading.moved(shades, picture.change, dark=dark, heat=False)
+        assert (shades.rgba[0, 0] == 17).all()
+        anew = shading.shade(picture.images, (60, 90), mode="log", dark=dark)
+        assert np.array_equal(shades.rgba[1:], anew[1:])
+
+
 def test_a_heat_map_has_more_colours_than_a_unit() -> None:
     image = np.arange(600, dtype=np.int32).reshape(SHAPE)
     plain, heat = (shading.shade({1: image}, SHAPE, heat=heat)[..., :3].reshape(-1, 3) for heat in (False, True))
