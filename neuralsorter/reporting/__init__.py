@@ -182,7 +182,7 @@ def _params(action: Action) -> str:
     found = json.loads(action.params)
     if not isinstance(found, Mapping):
         return ""
-    text = ", ".join(f"{name}: {_short(value)}" for name, value in found.items())
+    text = ", ".join(f"{name}: {_short(value)}" for name, value in found.items() if value is not None)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -15,8 +15,12 @@ from neuralsorter.spikes import NOISE, Spikes
 
 WIDTH, HEIGHT = 720, 380
 _COLOURS = 96
-_FAINTEST, _DENSEST = 0.25, 1.0
+_FAINTEST = 0.25
 _FAINTEST_NOISE, _DENSEST_NOISE = 0.1, 0.6
+_ALONE, _CROWD = (
+    0.9,
+    1000,
+)  # opacity of a waveform among few, and how many in a pixel are a crowd: as on the main screen
 _SOME, _PERCENT, _MARGIN = 5000, (0.02, 99.98), 0.06
 
 
@@ -41,9 +45,9 @@ def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
     noise = counts.pop(NOISE, None)
     hues = np.array([_rgb(unit_colour(unit)) for unit in counts], np.float64).reshape(-1, 3)
     total, _, colours = mix(list(counts.values()), hues, (HEIGHT, WIDTH))
-    below = NO_LAYER if noise is None else _opacity(noise, _FAINTEST_NOISE, _DENSEST_NOISE)
+    below = NO_LAYER if noise is None else _DENSEST_NOISE * _opacity(noise, _FAINTEST_NOISE / _DENSEST_NOISE)
     grey = _rgb(unit_colour(NOISE))
-    rgba = painted(_opacity(total, _FAINTEST, _DENSEST), colours, (below, grey), (NO_LAYER, grey), 1.0)[::-1]
+    rgba = painted(_opacity(total, _FAINTEST), colours, (below, grey), (NO_LAYER, grey), 1.0)[::-1]
     opacity = rgba[..., 3:] / np.float32(255)
     on_white = np.rint(rgba[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(on_white)).quantize(_COLOURS, dither=Image.Dither.NONE)
@@ -53,15 +57,20 @@ def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
     return held.getvalue()
 
 
-def _opacity(counts: NDArray[Any], faintest: float, densest: float) -> NDArray[np.float32]:
-    """Return opacity, 0 where nothing is; elsewhere about as many pixels of each, so that few waveforms stay seen."""
+def _opacity(counts: NDArray[Any], faintest: float) -> NDArray[np.float32]:
+    """Return opacity, 0 where nothing is; elsewhere about as many pixels of each, so that few waveforms stay seen.
+
+    `faintest` is that of a single waveform in a crowd; where there are few in all, each is nearly opaque.
+    """
     some = counts > 0
     opacity = np.zeros(counts.shape, np.float32)
     if some.any():
+        crowd = min(np.log(counts.max()) / np.log(_CROWD), 1.0)
+        least = _ALONE + (faintest - _ALONE) * crowd
         _, place, n = np.unique(counts[some], return_inverse=True, return_counts=True)
         rank = np.cumsum(n, dtype=np.float64)
         share = (rank - rank[0]) / (rank[-1] - rank[0]) if len(n) > 1 else np.ones(1)
-        opacity[some] = faintest + (densest - faintest) * share[place]
+        opacity[some] = least + (1 - least) * share[place]
     return opacity
 
 

@@ -52,7 +52,7 @@ class Frame:
         """Draw the axes with round numbers."""
         bottom, right = self.top + self.height, self.left + self.width
         self.parts.append(f'<path d="M{self.left:g} {self.top:g}V{bottom:g}H{right:g}" fill="none" stroke="{FAINT}"/>')
-        for value in ticks(*self.x_range, most=max(int(self.width / 60), 2)):
+        for value in ticks(*self.x_range, most=max(int(self.width / 60), 3)):
             self.text(float(self.x(value)), bottom + 13, f"{value:g}", anchor="middle", size=10)
         for value in ticks(*self.y_range, most=max(int(self.height / 35), 2)):
             self.text(self.left - 4, float(self.y(value)) + 3.5, f"{value:g}", anchor="end", size=10)

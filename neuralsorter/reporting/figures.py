@@ -11,10 +11,12 @@ from neuralsorter.palette import unit_colour
 from neuralsorter.spikes import NOISE, Spikes
 from neuralsorter.spiketrain import correlograms, isi_histogram, stretches
 
-from .density_picture import HEIGHT, WIDTH, amplitude_range, density_png
+from .density_picture import amplitude_range, density_png
 from .drawing import FAINT, Frame, as_url, drawing
 
 _LEFT, _TOP, _BELOW, _RIGHT = 52, 22, 36, 12
+_DENSITY, _MEANS = (560, 296), (360, 222)  # as large as they are shown; the picture of the density has more pixels
+_PANEL, _SMALL_PANEL = (190, 120), (104, 76)
 _ISI_MS, _LAG_MS, _BIN_MS = 50.0, 25.0, 1.0
 _MOST_UNITS = 8  # in the matrix of correlograms: 36 panels are what a page holds
 _PANELS = 4  # histograms of intervals side by side
@@ -65,14 +67,14 @@ def _x_range(spikes: Spikes) -> tuple[float, float]:
 
 
 def _densities(spikes: Spikes, channel: int, y_range: tuple[float, float]) -> Figure:
-    frame = Frame(_LEFT, _TOP, WIDTH, HEIGHT, _x_range(spikes), y_range)
+    frame = Frame(_LEFT, _TOP, *_DENSITY, _x_range(spikes), y_range)
     frame.picture(density_png(spikes, y_range))
     frame.axes("ms from the threshold crossing", "µV")
     return _figure(
         f"channel-{channel}-waveforms",
         "Every waveform",
         f"Density of all {len(spikes):,} waveforms of channel {channel}, coloured by unit, noise in grey.",
-        (_LEFT + WIDTH + _RIGHT, _TOP + HEIGHT + _BELOW),
+        (_LEFT + _DENSITY[0] + _RIGHT, _TOP + _DENSITY[1] + _BELOW),
         [frame],
     )
 
@@ -82,7 +84,7 @@ def _means(spikes: Spikes, channel: int) -> Figure:
     found = unit_means(flat, spikes.unit, spikes.uv_per_bit)
     low, high = np.nan_to_num([np.nanmin(found.mean - found.sd), np.nanmax(found.mean + found.sd)])
     air = 0.05 * (high - low) or 1.0
-    frame = Frame(_LEFT, _TOP, 420, 260, _x_range(spikes), (low - air, high + air))
+    frame = Frame(_LEFT, _TOP, *_MEANS, _x_range(spikes), (low - air, high + air))
     x = frame.x_range[0] + np.arange(flat.shape[1]) * 1000 / spikes.sampling_rate
     if spikes.raw.ndim == 3:
         x = x + np.arange(flat.shape[1]) // spikes.n_samples * 1000 / spikes.sampling_rate
@@ -95,20 +97,20 @@ def _means(spikes: Spikes, channel: int) -> Figure:
         f"channel-{channel}-means",
         "Mean waveforms ± SD",
         f"Mean and standard deviation of the waveforms of {names}.",
-        (_LEFT + 420 + _RIGHT, _TOP + 260 + _BELOW),
+        (_LEFT + _MEANS[0] + _RIGHT, _TOP + _MEANS[1] + _BELOW),
         [frame],
     )
 
 
 def _intervals(spikes: Spikes, channel: int, units: list[int], refractory_ms: float) -> Figure:
     where, frames, told = stretches(spikes), [], []
-    panel, step_x, step_y = (190, 120), 190 + _LEFT, 120 + _TOP + _BELOW
+    step_x, step_y = _PANEL[0] + _LEFT, _PANEL[1] + _TOP + _BELOW
     for number, unit in enumerate(units):
         rows = spikes.unit == unit
         counts, edges = isi_histogram(spikes.times_s[rows], _ISI_MS, _BIN_MS, where[rows])
         down, along = divmod(number, _PANELS)
         place = _LEFT + along * step_x, _TOP + down * step_y
-        frame = Frame(*place, *panel, (0, _ISI_MS), (0, max(int(counts.max()), 1) * 1.05))
+        frame = Frame(*place, *_PANEL, (0, _ISI_MS), (0, max(int(counts.max()), 1) * 1.05))
         frame.bars(edges, counts, unit_colour(unit))
         frame.line([refractory_ms] * 2, frame.y_range, FAINT, width=1, dash="3 3")
         frame.axes("interval (ms)", f"unit {unit}: {int(counts.sum()):,} below {_ISI_MS:g} ms")
@@ -132,7 +134,8 @@ def _correlograms(spikes: Spikes, channel: int, units: list[int]) -> Figure:
     table = correlograms(
         spikes.times_s[rows], spikes.unit[rows], _LAG_MS, _BIN_MS, spikes.sampling_rate, stretches(spikes)[rows]
     )
-    side, step = (104, 76), (104 + 40, 76 + 40)
+    side = _PANEL if len(shown) == 1 else _SMALL_PANEL
+    step = side[0] + 40, side[1] + 40
     frames = []
     for i, unit in enumerate(shown):
         for j, other in enumerate(shown[i:], start=i):
@@ -140,7 +143,7 @@ def _correlograms(spikes: Spikes, channel: int, units: list[int]) -> Figure:
             place = 40 + j * step[0], _TOP + i * step[1]
             frame = Frame(*place, *side, (-_LAG_MS, _LAG_MS), (0, max(int(counts.max()), 1) * 1.05))
             frame.bars(table.edges_ms, counts, unit_colour(unit) if i == j else FAINT)
-            frame.axes("", f"{unit}" if i == j else f"{other} around {unit}")
+            frame.axes(*(("lag (ms)", f"unit {unit}") if i == j else ("", f"{other} around {unit}")))
             frames.append(frame)
     left_out = f" The {_MOST_UNITS} largest of {len(units)} units are shown." if len(units) > len(shown) else ""
     return _figure(
@@ -148,6 +151,6 @@ def _correlograms(spikes: Spikes, channel: int, units: list[int]) -> Figure:
         "Auto- and cross-correlograms",
         f"Counts by lag, ±{_LAG_MS:g} ms, for units {', '.join(map(str, shown))}; each with itself on the "
         f"diagonal.{left_out}",
-        (40 + len(shown) * step[0] + _RIGHT, len(shown) * step[1] + _TOP),
+        (len(shown) * step[0] + _RIGHT, len(shown) * step[1] + _TOP),
         frames,
     )

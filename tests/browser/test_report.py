@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,18 @@ def test_a_report_reads_without_script_and_on_a_phone(browser: Browser, report: 
     assert not page.get_by_label("Find a channel").is_visible()  # it would do nothing
     widest = max(image.bounding_box()["width"] for image in page.locator(".figure img").all())  # type: ignore[index]
     assert widest <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     context.close()
+
+
+def test_a_channel_of_one_unit_prints_on_one_page(browser: Browser, tmp_path: Path) -> None:
+    spikes = _recording()
+    write_report(spikes.with_unit(np.minimum(spikes.unit, 1), {(2, 1): "mua"}), tmp_path / "r.html")
+    page = browser.new_page()
+    page.goto((tmp_path / "r.html").as_uri())
+    printed = page.pdf(format="A4")
+    page.close()
+    assert len(re.findall(rb"/Type /Page\b", printed)) == 1 + 3  # the overview, then a channel each
 
 
 def test_the_page_writes_a_report(serve: Callable[..., Any], open_tab: Callable[..., Any], tmp_path: Path) -> None:
