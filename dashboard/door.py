@@ -12,10 +12,13 @@ import socket
 import sys
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import bokeh.server.server
 from bokeh.server.auth_provider import AuthModule, NullAuth
 from bokeh.server.tornado import BokehTornado
+from bokeh.server.util import check_allowlist
+from bokeh.settings import settings
 from panel.config import config
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import OutputTransform, RequestHandler
@@ -28,6 +31,7 @@ OPEN_UP = (
     "Only this computer can use the page. To let others in: neuralsorter serve --host ADDRESS --users FILE"
     " --certfile FILE --keyfile FILE."
 )
+NOT_HERE = "This server answers its own page alone, not what another site's page asks for."
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # written by a proxy for somebody else
 TRIES, PER_S = 5, 60.0  # posts to a login form, for each address
 HEADERS = {
@@ -142,6 +146,8 @@ class GuardedTornado(BokehTornado):
         return super().find_handler(request, **kwargs)
 
     def _refused(self, request: HTTPServerRequest) -> tuple[int, str] | None:
+        if self._from_elsewhere(request.headers.get("Origin")):
+            return 403, NOT_HERE
         if not self._has_login:
             return (403, OPEN_UP) if stranger(request) else None
         if request.path in {self.prefix + route for route, *_ in self.auth_provider.endpoints}:
@@ -154,6 +160,16 @@ class GuardedTornado(BokehTornado):
         if request.path in self._pages and request.method == "GET":
             return None  # sent to the login by Bokeh itself
         return 403, "Log in first."
+
+    def _from_elsewhere(self, origin: str | None) -> bool:
+        """Return whether a page of another site asks: what Bokeh asks of a websocket is asked of every route."""
+        if origin is None:
+            return False
+        try:
+            name = urlsplit(origin).netloc.lower()
+            return not check_allowlist(name, settings.allowed_ws_origin() or list(self.websocket_origins))
+        except ValueError:
+            return True
 
     def _user(self, request: HTTPServerRequest) -> str | None:
         """Return who is logged in; None for nobody."""
