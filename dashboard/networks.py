@@ -95,19 +95,17 @@ class Networks(pn.viewable.Viewer):
 
     def _listed(self, found: list[Plugin]) -> None:
         mine = [p for p in found if p.kind == "cleaners" or (p.kind == "models" and Path(p.name).suffix in NETWORKS)]
-        self.choice.options = [p.name for p in mine if not p.error]
-        self._select(chosen_cleaner(self.workspace))
+        self._select(chosen_cleaner(self.workspace), [p.name for p in mine if not p.error])
         wrong = [f"**{p.name}** cannot be used: {p.error}" for p in mine if p.error]
         self.broken.param.update(object="\n\n".join(wrong), visible=bool(wrong))
 
-    def _select(self, name: str) -> None:
-        """Show which cleaner judges."""
+    def _select(self, name: str, among: list[str] | None = None) -> None:
+        """Show which cleaner judges, among those there are."""
         base = name.removesuffix(FIRST)
-        if base not in self.choice.options:
-            self.choice.options = [*self.choice.options, base]
-        self._showing = True
+        options = list(self.choice.options if among is None else among)
+        self._showing = True  # a list that changes chooses its first entry, which nobody did
+        self.choice.param.update(options=options if base in options else [*options, base], value=base)
         self.order.value = name.removeprefix(base)
-        self.choice.value = base
         self._showing = False
         self.order.visible = base.endswith(NETWORKS)
 
