@@ -9,6 +9,7 @@ from typing import Any
 import bokeh.server.server
 
 from .door import USER, guard
+from .memory import give_back_soon
 
 guard()  # this file runs before the server is made
 
@@ -16,6 +17,11 @@ guard()  # this file runs before the server is made
 def on_server_loaded(server_context: Any) -> None:  # noqa: ARG001 - the name and argument are Bokeh's
     """Load the page's libraries, then its kernels, so that neither the first page nor the first gesture waits."""
     bokeh.server.server.BokehTornado.loading.start(_import, _warm)
+
+
+def on_session_destroyed(session_context: Any) -> None:  # noqa: ARG001 - as above
+    """Give back the memory of a page that is gone."""
+    give_back_soon()
 
 
 def process_request(request: Any) -> dict[str, str]:

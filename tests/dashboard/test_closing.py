@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -63,3 +65,21 @@ def test_work_for_one_page_changes_nothing_in_another() -> None:
         pn.state.busy = False
     assert changes == []
     app.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_memory_that_is_no_longer_used_goes_back_to_the_system() -> None:
+    from dashboard.memory import give_back
+
+    blocks = [bytes(100_000) for _ in range(2000)]  # each below the size that the C library gives back at once
+    last = bytes(100_000)  # above them, so that the end of the heap stays in use
+    full = resident_mb()
+    blocks.clear()
+    give_back()
+    assert full - resident_mb() > 100
+    assert len(last) == 100_000
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
