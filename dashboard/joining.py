@@ -10,6 +10,8 @@ import panel_material_ui as pmui
 from panel_material_ui.base import BASE_TEMPLATE
 
 SCRIPT = Path(__file__).with_name("joining.js").read_text("utf-8")  # lets what joins miss no change
+# A problem pops up in the corner beside the main screen, no wider than what is there.
+CALM = ".notistack-SnackbarContainer .notistack-Snackbar { min-width: 0; max-width: 340px; }"
 
 
 class Later(pn.viewable.Viewer):
@@ -43,6 +45,7 @@ def when_opened(dialog: pmui.Dialog) -> pmui.Dialog:
 
 
 def template() -> Any:
-    """Return the page's template with the script that everything that joins later relies on."""
-    block = "{% extends base %}{% block postamble %}{{ super() }}<script>" + SCRIPT + "</script>{% endblock %}"
+    """Return the page's template with the script that everything that joins later relies on, and a style."""
+    added = f"<style>{CALM}</style><script>{SCRIPT}</script>"
+    block = "{% extends base %}{% block postamble %}{{ super() }}" + added + "{% endblock %}"
     return BASE_TEMPLATE.environment.from_string(block, globals={"base": BASE_TEMPLATE})

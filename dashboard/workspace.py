@@ -21,7 +21,7 @@ from .concerns import Queue
 from .jobs import Jobs, on_page, this_page
 from .opening import open_project
 
-POPPED_S = 10  # that a problem is shown above the page
+POPPED_S = 6  # that a problem is shown above the page: the status line keeps it
 
 
 class Workspace(param.Parameterized):

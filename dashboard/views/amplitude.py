@@ -23,6 +23,7 @@ from .view import OPTIONS_WIDTH, Look, View
 MEASURES = ("peak to peak", "trough", "peak")
 FEW = 30_000  # events; up to this many are drawn as 3 by 3 pixels, more as one
 AIR = 0.05
+MOST_PERCENT, REACH = (1, 99), 1.0  # what is this many of their spans away from most events would flatten all others
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ class Amplitude(View):
         """Show the picture; of another channel first the whole of it."""
         if self._is_new(look):
             self._seen = self._place(look)
-            self._look_at_all(result)
+            self._look_at(result, _most(result.size_uv[np.isin(look.unit, list(look.visible))]))
             self.refresh()
             return ""
         if result.rgba is None or result.window is None:
@@ -96,8 +97,10 @@ class Amplitude(View):
         self.screen.show(result.rgba, result.window)
         chosen = np.isin(look.unit, list(look.visible))
         timed = int(np.isfinite(result.at_s[chosen]).sum())
+        beyond = _beyond(look, result, result.window)
+        outside = f" · {beyond:,} outside the picture: a double click shows all" if beyond else ""
         unknown = f", {int(chosen.sum()) - timed:,} without a time" if timed < chosen.sum() else ""
-        return f"{timed:,} of {len(look.rows):,} events drawn{unknown} · {len(look.selected):,} selected"
+        return f"{timed:,} of {len(look.rows):,} events drawn{unknown}{outside} · {len(look.selected):,} selected"
 
     def table(self, look: Look, result: Sizes) -> pd.DataFrame:
         """Return a row per event of the channel."""
@@ -116,13 +119,17 @@ class Amplitude(View):
         focus.select(look.rows[inside], mode=mode)
 
     def reset_view(self) -> None:
-        """Show all events."""
-        if self._done is not None:
-            self._look_at_all(self._done[1])
-            self.refresh()
+        """Show all events; where all are shown, leave out the few that flatten the others."""
+        window = self.screen.view(self.workspace.pixel_ratio)
+        if self._done is None or window is None:
+            return
+        look, result = self._done
+        shown = result.size_uv[np.isin(look.unit, list(look.visible))]
+        self._look_at(result, _span(shown) if _beyond(look, result, window) else _most(shown))
+        self.refresh()
 
-    def _look_at_all(self, result: Sizes) -> None:
-        self.screen.look_at(_span(result.at_s), _span(result.size_uv))
+    def _look_at(self, result: Sizes, sizes_uv: tuple[float, float]) -> None:
+        self.screen.look_at(_span(result.at_s), sizes_uv)
 
     def _place(self, look: Look) -> tuple[Any, ...]:
         return id(look.project), look.channel, look.experiment, look.time_range_s, look.options["measure"]
@@ -142,6 +149,24 @@ def _picture(look: Look, window: Window, at_s: NDArray[np.float64], size_uv: NDA
     chosen = np.searchsorted(look.rows, look.selected)
     selected = point_counts(at_s[chosen], size_uv[chosen], *place, spread=spread) if len(chosen) else None
     return shade(images, (window.height, window.width), dark=look.dark, selected=selected, faintest=FAINTEST_POINT)
+
+
+def _beyond(look: Look, result: Sizes, window: Window) -> int:
+    """Return how many of the events shown lie outside a window."""
+    at_s, size_uv = result.at_s, result.size_uv
+    (left, right), (low, high) = window.x_range, window.y_range
+    inside = (at_s >= left) & (at_s <= right) & (size_uv >= low) & (size_uv <= high)
+    return int((np.isin(look.unit, list(look.visible)) & np.isfinite(at_s) & ~inside).sum())
+
+
+def _most(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range of all values but those far from most of them."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return _span(known)
+    low, high = np.percentile(known, MOST_PERCENT)
+    reach = max(high - low, 1e-3) * REACH
+    return _span(known[(known >= low - reach) & (known <= high + reach)])
 
 
 def _span(values: NDArray[np.float64]) -> tuple[float, float]:

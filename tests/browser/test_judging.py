@@ -72,6 +72,7 @@ def _judge(project: ns.Project, serve: Callable[..., Server], open_tab: Callable
     tab.press("Control+Shift+z")
     tab.wait_for(f"{n_channels} electrodes, {n_units} units")
     _open(tab, "Amplitude", f"{n_shown:,} of {len(rows):,} events drawn")
+    _look_at_all(tab, "view amplitude", "outside the picture")
     _lasso_everything(tab, "view amplitude")
     tab.wait_until(lambda: tab.selected() == n_shown)
     _save(tab, len(rows))
@@ -97,6 +98,14 @@ def _save(tab: Tab, n_rows: int) -> None:
 def _open(tab: Tab, name: str, says: str) -> None:
     tab.page.get_by_role("button", name=name, exact=True).click()
     tab.wait_for(says, timeout_s=60)
+
+
+def _look_at_all(tab: Tab, name: str, left_out: str) -> None:
+    """Show also what would flatten the picture, if there is such."""
+    box = tab.box(name)
+    if tab.page.get_by_text(left_out).count():
+        tab.page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        tab.page.get_by_text(left_out).wait_for(state="hidden")
 
 
 def _lasso_everything(tab: Tab, name: str) -> None:

@@ -48,6 +48,17 @@ def test_correlograms_count_every_pair(workspace: Any) -> None:
     assert pairs.sum() == pairs[::-1].sum()
 
 
+def test_one_giant_does_not_flatten_the_amplitudes_and_a_small_unit_stays_in_the_picture() -> None:
+    from dashboard.views.amplitude import _most, _span
+
+    sizes = np.r_[np.linspace(90, 110, 980), np.linspace(290, 310, 20), 9_000.0, np.nan]
+    low, high = _most(sizes)
+    assert (low > 70, low < 90, high > 310, high < 330) == (True,) * 4
+    assert _span(sizes)[1] > 9_000
+    assert _most(np.full(3, np.nan)) == _span(np.zeros(0))
+    assert _most(np.array([5.0])) == _span(np.array([5.0]))
+
+
 def test_a_lasso_on_amplitudes_selects_the_same_events_on_the_main_screen(workspace: Any) -> None:
     from dashboard.views import Amplitude
 
