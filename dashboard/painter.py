@@ -19,6 +19,7 @@ from neuralsorter.picking import pick
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 from neuralsorter.storage.scope import ALL, SPIKES
+from neuralsorter.tally import tally
 
 from .evidence import REFRACTORY_MS, Summary, summarise
 from .screen import View
@@ -175,7 +176,7 @@ class Painter:
             self._seconds_per_event = (time.perf_counter() - started) / max(len(picture), 1)
         chosen = picture.count(_places(scene.rows, scene.selected)) if len(scene.selected) else None
         self._scene = scene
-        self._emit(scene, picture.images, chosen, _numbers(scene.unit), exact=True)
+        self._emit(scene, picture.images, chosen, tally(scene.unit), exact=True)
         if self._summary_due and self._wanted is None:
             self._summary_due = False
             limit_ms = self._refractory_ms(scene.project)
@@ -250,7 +251,7 @@ class Painter:
         if scene is None or window is None:
             return {}
         view = {"width": window.width, "height": window.height, "x_ms": scene.view.x_range, "y_uv": scene.view.y_range}
-        present = {*np.unique(scene.unit).tolist()}
+        present = {*tally(scene.unit)}
         words = {frozenset(present): ALL, frozenset(present - {NOISE}): SPIKES}  # they mean something elsewhere too
         return {"among": words.get(scene.visible & present, sorted(scene.visible)), "view": view}
 
@@ -276,11 +277,6 @@ def _only_moved(before: Below, picture: Picture, shown: Iterable[int]) -> bool:
     of, to = {move.of for move in change.moves}, {move.to for move in change.moves}
     in_sight = of <= before.shown and to <= now and NOISE not in of | to
     return in_sight and not (now - before.shown) & before.present and not (before.shown - now) & picture.images.keys()
-
-
-def _numbers(unit: NDArray[np.int32]) -> dict[int, int]:
-    """Return how many events each unit has."""
-    return dict(enumerate(np.bincount(unit, minlength=1).tolist()))
 
 
 def _places(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:

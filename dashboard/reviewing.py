@@ -12,6 +12,7 @@ from neuralsorter.project import Project
 from neuralsorter.review import Concern, violations
 from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import stretches
+from neuralsorter.tally import tally
 
 from .deciding import suggest
 from .workspace import Workspace
@@ -104,7 +105,7 @@ def _show_units(workspace: Workspace, focus: Focus, units: tuple[int, ...]) -> N
         focus.param.update(unit=units[0])
         return
     project, _ = _open(workspace)
-    present = {int(unit) for unit in np.unique(project.unit_of(focus.considered()))}
+    present = {*tally(project.unit_of(focus.considered()))}
     focus.param.update(unit=None, hidden=frozenset((present | {NOISE}) - set(units)))
 
 

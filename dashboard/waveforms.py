@@ -15,6 +15,7 @@ from neuralsorter.focus import MODES
 from neuralsorter.loading import readable
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
+from neuralsorter.tally import tally
 
 from .evidence import Evidence, Summary
 from .jobs import on_page, this_page
@@ -142,8 +143,7 @@ class Waveforms(pn.viewable.Viewer):
         rows = focus.overlaid()
         moment = self.workspace.moment
         unit = project.unit_of(rows) if moment is None else project.unit_at(moment)[rows]
-        present = np.unique(unit)
-        visible = frozenset(int(u) for u in present) - focus.hidden
+        visible = frozenset(tally(unit)) - focus.hidden
         if focus.unit is not None:
             visible = frozenset({int(focus.unit)})
         return Scene(project, focus.channels, focus.experiments, self.alignment, rows, unit, visible,

@@ -14,6 +14,7 @@ from neuralsorter.similarity import similarity
 from neuralsorter.sorting.suggestions import MergeSuggestion, merge_suggestions
 from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import timeline
+from neuralsorter.tally import tally
 
 from .matrix import Matrix
 from .view import Look, View
@@ -96,6 +97,6 @@ class Similarity(View):
             focus.param.update(unit=None, hidden=frozenset({NOISE}))
         else:
             self.pair = pair
-            present = {int(unit) for unit in np.unique(look.unit)}
+            present = {*tally(look.unit)}
             focus.param.update(unit=None, hidden=frozenset((present | {NOISE}) - set(pair)))
         self.refresh()

@@ -20,6 +20,7 @@ from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 from neuralsorter.spiketrain import stretches
 from neuralsorter.storage.rowsets import common
+from neuralsorter.tally import tally
 
 from ..jobs import on_page
 from ..latest import Latest
@@ -63,8 +64,7 @@ class Look:
     @property
     def units(self) -> list[int]:
         """Units shown that have events, ascending, noise left out."""
-        present = np.flatnonzero(np.bincount(self.unit)) if len(self.unit) else np.zeros(0, np.int64)
-        return [int(unit) for unit in present if unit > NOISE and int(unit) in self.visible]
+        return [unit for unit in tally(self.unit) if unit > NOISE and unit in self.visible]
 
     def colour(self, unit: int) -> str:
         """Return a unit's colour."""
@@ -160,7 +160,7 @@ class View(pn.viewable.Viewer, param.ParameterizedABC):
             return None
         rows, moment = focus.considered(), self.workspace.moment
         unit = project.unit_of(rows) if moment is None else project.unit_at(moment)[rows]
-        present = frozenset(np.flatnonzero(np.bincount(unit)).tolist() if len(unit) else ())
+        present = frozenset(tally(unit))
         visible = present - focus.hidden if focus.unit is None else frozenset({int(focus.unit)})
         options = {name: getattr(self, name) for name in self.settings}
         return Look(project, int(focus.channel), focus.experiment, focus.time_range_s, moment, rows, unit, visible,

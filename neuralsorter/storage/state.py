@@ -11,6 +11,7 @@ from neuralsorter.errors import ProjectError
 from neuralsorter.journal import Journal
 from neuralsorter.spikes import NOISE
 from neuralsorter.store import Experiment
+from neuralsorter.tally import tally
 
 from .schema import Block
 
@@ -109,9 +110,8 @@ class State:
             self.replay(channel)
             total: dict[int, int] = {}
             for part in self.slices(channel, experiment):
-                counted = np.bincount(self._unit[part]) if part.stop > part.start else np.zeros(0, int)
-                for unit in np.flatnonzero(counted).tolist():
-                    total[unit] = total.get(unit, 0) + int(counted[unit])
+                for unit, n in tally(self._unit[part]).items():
+                    total[unit] = total.get(unit, 0) + n
             self._counts[key] = dict(sorted(total.items()))
         return dict(self._counts[key])
 
