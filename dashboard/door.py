@@ -115,8 +115,7 @@ class GuardedTornado(BokehTornado):
         self._own_form = self._has_login and not isinstance(provider, AuthModule)  # Panel's, which knows no XSRF field
         self._tries: dict[str, list[float]] = {}
         kwargs["xsrf_cookies"] = not self._own_form
-        secure = str(kwargs.get("absolute_url")).startswith("https:")
-        kwargs["xsrf_cookie_kwargs"] = {"httponly": True, "samesite": "Strict", "secure": secure}
+        kwargs["xsrf_cookie_kwargs"] = {"httponly": True, "samesite": "Strict"}
         origins = set(kwargs.get("extra_websocket_origins") or ())
         if not self._has_login:  # the other names of this computer, which the address bar may show
             ports = {origin.rpartition(":")[2] for origin in origins if _is_loopback(_host_name(origin))}
@@ -133,6 +132,8 @@ class GuardedTornado(BokehTornado):
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Return who answers a request: the route asked for, or a refusal."""
         request.headers.pop(USER, None)
+        if request.protocol == "https":  # here or at a proxy
+            self.settings["xsrf_cookie_kwargs"]["secure"] = True
         if request.host.startswith("["):  # 2026-11: Panel 1.9 cannot read an address that has colons
             request.host = "localhost" + request.host.rpartition("]")[2]
         refused = self._refused(request)

@@ -152,7 +152,7 @@ def with_login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     work = tmp_path_factory.mktemp("login")
     (work / "users").write_text(f"anna:{login.hashed('right')}\n")
     served = Served(
-        work, "--liveness", "--auth-module", login.__file__, BOKEH_COOKIE_SECRET="s" * 43,
+        work, "--liveness", "--use-xheaders", "--auth-module", login.__file__, BOKEH_COOKIE_SECRET="s" * 43,
         NEURALSORTER_USERS=str(work / "users"),
     )  # fmt: skip
     yield served
@@ -265,6 +265,13 @@ def test_logging_in_needs_the_forms_own_field_and_makes_a_cookie_for_this_site_a
     assert "SameSite=Strict" in headers["Set-Cookie"]
     logged_in = {"Cookie": headers["Set-Cookie"].split(";")[0]}
     assert answer("127.0.0.1", with_login.port, "GET", "/favicon.ico", logged_in)[0] == 200
+
+
+def test_behind_a_proxy_that_does_tls_every_cookie_is_kept_from_plain_connections(with_login: Served) -> None:
+    _, headers, _ = answer("127.0.0.1", with_login.port, "GET", "/login", {})
+    assert "Secure" not in headers["Set-Cookie"]
+    _, headers, _ = answer("127.0.0.1", with_login.port, "GET", "/login", {"X-Forwarded-Proto": "https"})
+    assert "Secure" in headers["Set-Cookie"]
 
 
 def test_the_sixth_guess_within_a_minute_is_not_looked_at(with_login: Served) -> None:
