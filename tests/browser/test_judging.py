@@ -76,6 +76,8 @@ def _judge(project: ns.Project, serve: Callable[..., Server], open_tab: Callable
     _lasso_everything(tab, "view amplitude")
     tab.wait_until(lambda: tab.selected() == n_shown)
     _save(tab, len(rows))
+    reset = tab.page.get_by_role("button", name="Reset view", exact=True)  # its name is what is written on it
+    assert "whole window" in str(reset.get_attribute("aria-description"))
     tab.press("]")  # the next view
     tab.page.get_by_text("Hz · unit 2").wait_for()
     tab.page.get_by_role("button", name="Rate", exact=True).click()

@@ -116,6 +116,9 @@ def test_a_full_disk_takes_the_edit_back_aloud_and_the_copy_elsewhere_has_all_th
     popped = tab.page.locator(".MuiAlert-message", has_text="could not be saved")
     tab.wait_until(lambda: popped.count() > 0)
     assert popped.count() == 1
+    screen, corner = tab.screen(), popped.bounding_box()
+    assert corner is not None
+    assert corner["x"] > screen["x"] + screen["width"]  # beside what is looked at, never over it
     tab.wait_until(lambda: tab.saved() == "Not saved · 1 edit")
     tab.wait_until(lambda: units(tab) == saved)
     send_all_to(tab, 4)  # it takes no edits now
