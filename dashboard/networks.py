@@ -102,9 +102,10 @@ class Networks(pn.viewable.Viewer):
     def _select(self, name: str, among: list[str] | None = None) -> None:
         """Show which cleaner judges, among those there are."""
         base = name.removesuffix(FIRST)
-        options = list(self.choice.options if among is None else among)
+        names = [*(self.choice.values if among is None else among)]
+        titles = {_title(each): each for each in (names if base in names else [*names, base])}
         self._showing = True  # a list that changes chooses its first entry, which nobody did
-        self.choice.param.update(options=options if base in options else [*options, base], value=base)
+        self.choice.param.update(options=titles, value=base)
         self.order.value = name.removeprefix(base)
         self._showing = False
         self.order.visible = base.endswith(NETWORKS)
@@ -188,7 +189,7 @@ class Networks(pn.viewable.Viewer):
     def _save(self) -> None:
         if self._result is not None:
             place = adopting.keep(self._result.path, str(self.title.value))
-            self.choice.options = [*self.choice.options, place.name]
+            self.choice.options = {_title(each): each for each in [*self.choice.values, place.name]}
             self.workspace.say(f"Saved as {place}. Choose {place.name} under Cleaner in any project.")
 
     def _forget(self) -> None:
@@ -200,6 +201,12 @@ class Networks(pn.viewable.Viewer):
         self._looking.cancel()
         if self._place is not None:
             self._place.cleanup()
+
+
+def _title(name: str) -> str:
+    """Return what the list shows of a cleaner: of a path the file first, as long ones are cut at their end."""
+    path = Path(name)
+    return f"{path.name} in {path.parent}" if path.is_absolute() else name
 
 
 def _right(scores: dict[str, Any]) -> str:
