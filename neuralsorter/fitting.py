@@ -19,6 +19,7 @@ from .plugins import import_file
 from .waveforms import network_input
 
 _BLOCK = 16_384
+USUAL_SHARE = 0.6  # of spikes among the events of a recording not cleaned yet
 Progress = Callable[[float, str], None]
 
 
@@ -148,10 +149,16 @@ def log_odds(model: Any, examples: Examples) -> NDArray[np.float32]:
 
 
 def calibrate(model: Any, odds: NDArray[Any], label: NDArray[Any]) -> tuple[float, float]:
-    """Scale the model's last layer so that its probabilities are right on held-out events; return scale and offset."""
+    """Scale the model's last layer so that its probabilities are right on held-out events; return scale and offset.
+
+    Spikes count as `USUAL_SHARE` of all events, however many the set holds.
+    """
+    spike = label > 0.5
+    share = float(np.clip(spike.mean(), 1e-6, 1 - 1e-6))
+    weight = np.where(spike, USUAL_SHARE / share, (1 - USUAL_SHARE) / (1 - share))
 
     def badness(at: NDArray[Any]) -> float:
-        return _cross_entropy(odds * np.exp(at[0]) + at[1], label)
+        return _cross_entropy(odds * np.exp(at[0]) + at[1], label, weight)
 
     found = minimize(badness, np.zeros(2), method="Nelder-Mead").x
     scale, offset = float(np.exp(found[0])), float(found[1])
@@ -174,6 +181,6 @@ def _plain(config: dict[str, Any]) -> dict[str, Any]:
     return plain | pairs
 
 
-def _cross_entropy(odds: NDArray[Any], label: NDArray[Any]) -> float:
+def _cross_entropy(odds: NDArray[Any], label: NDArray[Any], weight: NDArray[Any] | float = 1.0) -> float:
     p = np.clip(expit(odds.astype(np.float64)), 1e-7, 1 - 1e-7)
-    return float(-np.mean(label * np.log(p) + (1 - label) * np.log1p(-p)))
+    return float(-np.mean(weight * (label * np.log(p) + (1 - label) * np.log1p(-p))))
