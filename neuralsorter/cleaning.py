@@ -196,21 +196,9 @@ def _groups(spikes: Spikes) -> list[NDArray[np.int64]]:
 
 def single_wire(spikes: Spikes, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return what a cleaner sees of some events, (n_spikes, n_samples) in µV: of several channels the largest."""
-    scale = np.float32(spikes.uv_per_bit)
-    if spikes.raw.ndim == 3:
-        return np.multiply(_largest_channel(spikes.raw[rows]), scale, dtype=np.float32)
-    return _scaled(spikes.raw, rows, scale)
-
-
-@kernel
-def _scaled(raw: Any, rows: NDArray[np.int64], scale: Any) -> Any:  # pragma: no cover - compiled
-    """Return some rows times the scale, float32, in one pass."""
-    out = np.empty((len(rows), raw.shape[1]), np.float32)
-    for place in range(len(rows)):
-        source = raw[rows[place]]
-        for i in range(raw.shape[1]):
-            out[place, i] = np.float32(source[i]) * scale
-    return out
+    raw = spikes.raw[rows]
+    chosen = _largest_channel(raw) if raw.ndim == 3 else raw
+    return np.multiply(chosen, np.float32(spikes.uv_per_bit), dtype=np.float32)
 
 
 def _largest_channel(raw: NDArray[Any]) -> NDArray[Any]:
