@@ -14,10 +14,10 @@ from neuralsorter.batch import check
 from . import mixture
 from .alignment import Alignment
 from .features import fill, principal_axes
-from .merging import discriminant_axes, merge_parts
+from .merging import Merge, discriminant_axes, gap, merge_parts
 from .neighbours import nearest
 from .result import SortResult, expected_errors
-from .splitting import Recipe, split
+from .splitting import Recipe, numbered, split
 from .strays import FINAL_AXES, Strays
 from .trace import Trace
 from .whitening import N_NEIGHBOURS, learn_whitening
@@ -26,6 +26,7 @@ _BLOCK = 65_536
 _MOST_AXES = 12
 _THRESHOLD, _FAINT = 0.02, 1.5  # the quantile of heights that is about the threshold; heights below so many times it
 _LEAST_MUA = 20
+_BACKGROUND = "both pile up at the threshold, as spikes of distant cells do"
 _LONE = 3.0  # times the median distance to the fifth neighbour
 _LONE_ROUNDS = 2
 _LONE_FEW = 0.005
@@ -185,7 +186,8 @@ class _Units:
         self.names = trace.merged(names, merges)
         self.lines = discriminant_axes(points, labels, _MOST_AXES)
         along = points @ self.lines
-        self.mixture = mixture.fit(along, mixture.from_labels(along, labels), max_steps=10)
+        # One step: more let a large unit eat a small one.
+        self.mixture = mixture.fit(along, mixture.from_labels(along, labels), max_steps=1)
         given = self.mixture.assign(along)
         self.means = np.stack(
             [
@@ -195,11 +197,29 @@ class _Units:
         )
         self.mua = np.array([_piles_up(height[given == c], faint_below) for c in range(len(self.mixture))])
         self.strays = Strays.of(points, given, self.means)
+        self.unit = self._background(points, given, trace)
+
+    def _background(self, points: NDArray[Any], given: NDArray[Any], trace: Trace) -> NDArray[np.int64]:
+        """Return the unit of each component, (k,): all are one, the distant cells, where all pile up at the threshold.
+
+        They keep their own Gaussians, as those cells differ in shape. Beside a unit that stands clear of the threshold
+        they stay apart: a small unit piles up there as well.
+        """
+        unit = np.arange(len(self.mixture))
+        first, *others = unit if self.mua.all() else unit[:1]
+        merges = []
+        for other in others:
+            one, two = points[given == first], points[given == other]
+            merges.append(Merge(first, other, *gap(one, two), _BACKGROUND, into=first, sizes=(len(one), len(two))))
+            unit[other] = first
+        self.names = trace.merged(self.names, merges)
+        return numbered(unit)
 
     def assign(
         self, waveforms: NDArray[Any], align: Alignment, trace: Trace, cancel: threading.Event | None
     ) -> SortResult:
-        n, k = len(waveforms), len(self.mixture)
+        n, k = len(waveforms), int(self.unit.max()) + 1
+        in_unit = np.equal.outer(self.unit, np.arange(k)).astype(float)
         labels = np.zeros(n, np.int64)
         outlier = np.zeros(n, bool)
         posterior = np.zeros((n, k), np.float32)
@@ -210,9 +230,9 @@ class _Units:
             points = (align(fill(waveforms[block])) - self.centre) @ self.axes
             along = points @ self.lines
             share = self.mixture.posterior(along)
-            labels[block] = share.argmax(axis=1)
-            posterior[block], latent[block] = share, along
-            outlier[block] = self.strays(points, labels[block])
+            posterior[block], latent[block] = share @ in_unit, along
+            labels[block] = posterior[block].argmax(axis=1)
+            outlier[block] = self.strays(points, share.argmax(axis=1))
         order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
         order = order[np.bincount(labels, minlength=k)[order] > 0]
         rank = np.full(k, -1)
@@ -225,7 +245,7 @@ class _Units:
             certainty=posterior[np.arange(n), labels],
             expected_false_positives=positives,
             expected_false_negatives=negatives,
-            mua=self.mua[order],
+            mua=self.mua[np.unique(self.unit, return_index=True)[1]][order],
             bic=trace.bic,
             merges=trace.merges,
             names=[self.names[c] for c in order],

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from . import diptest, timing
 
 _SHRINKAGE = 1e-3
-_LEAST_LUMP, _LEAST_AXES, _LEAST_DISTANCE, _LEAST_GAIN = 40, 4, 2.3, 40.0
+_LEAST_LUMP, _LEAST_AXES, _LEAST_DISTANCE = 40, 4, 2.3
+_GAIN_EACH, _LEAST_GAIN, _ENOUGH_GAIN = 0.1, 20.0, 40.0  # log likelihood: per event of the smaller group, within bounds
 _EM_STEPS = 15
 _STRAY = 0.01
 _BY_SHAPE = 0.5  # as if there were a gap, of this share of alpha
@@ -113,7 +114,7 @@ def two_lumps(first: NDArray[Any], second: NDArray[Any], origin: NDArray[Any]) -
         if b.mean() - a.mean() < _LEAST_DISTANCE * deviation:
             return False
         gain += _gain(a, b)
-    return gain > _LEAST_GAIN
+    return gain > min(max(_GAIN_EACH * smaller, _LEAST_GAIN), _ENOUGH_GAIN)
 
 
 def _gain(first: NDArray[Any], second: NDArray[Any]) -> float:
@@ -186,8 +187,8 @@ def merge_parts(
         Where known, coincidences within the refractory time make a merge harder, their absence easier.
 
     shapes : (ndarray (n, m), ndarray (m,)), optional
-        The events along more axes, and the place of the silent waveform there: two bright groups that are two by their
-        shapes, `two_lumps`, stay apart without a gap.
+        The events along more axes, and the place of the silent waveform there: two groups that are two by their
+        shapes, `two_lumps`, stay apart without a gap, unless both are faint.
 
     Returns
     -------
@@ -206,9 +207,8 @@ def merge_parts(
         is_faint = {group: faint[labels == group].mean() > 0.5 for group in size_of}
         for a, b in itertools.combinations(size_of, 2):
             if (a, b) not in known:
-                bright = None if is_faint[a] or is_faint[b] else shapes
-                asked = alpha_faint if is_faint[a] and is_faint[b] else alpha
-                known[a, b] = _compare(points, labels == a, labels == b, asked, least, times_s, bright)
+                asked, by_shape = (alpha_faint, None) if is_faint[a] and is_faint[b] else (alpha, shapes)
+                known[a, b] = _compare(points, labels == a, labels == b, asked, least, times_s, by_shape)
         (a, b), pair = max(known.items(), key=lambda item: (item[1].excess, -item[1].distance))
         if pair.excess <= 1:
             merges += [

@@ -123,6 +123,23 @@ def test_the_background_of_distant_cells_is_one_unit_and_flagged() -> None:
     assert not sort_channel(events(500, 1)[0], np.arange(500.0), RATE, 20).mua[0]
 
 
+def test_distant_cells_of_two_shapes_are_one_background_and_near_ones_two_units() -> None:
+    rng = np.random.default_rng(8)
+    unit = rng.integers(0, 2, 2000)
+    shape = np.array([s / np.abs(s).max() for s in shapes(2)])[unit]
+    noise = 4 * rng.normal(size=(2000, 60))
+    far = (rng.exponential(12, 2000) + 30)[:, None] * shape + noise
+    far = far[far[:, 22] < -40].astype(np.float32)  # what crosses a threshold
+    result = sort_channel(far, np.arange(len(far)), RATE, 20)
+    assert result.mua.tolist() == [True]
+    assert "pile up" in result.why(0)[0].reason
+    assert result.expected_false_positives[0] == pytest.approx(0, abs=1e-6)
+    near = rng.normal(90, 5, 2000)[:, None] * shape + noise
+    labels = sort_channel(near.astype(np.float32), np.arange(2000.0), RATE, 20).labels
+    assert labels.max() == 1
+    assert accuracy(unit, labels) > 0.99
+
+
 def test_two_units_of_one_shape_are_told_apart_by_amplitude() -> None:
     rng = np.random.default_rng(3)
     unit = rng.integers(0, 2, 1200)
