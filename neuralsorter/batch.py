@@ -273,5 +273,7 @@ def _one_thread() -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
-    if "numba" in sys.modules:  # which read the environment when it was imported
-        sys.modules["numba"].set_num_threads(1)
+    if "numba" in sys.modules:  # which read its number when it was imported, and compiles nothing under another
+        numba = sys.modules["numba"]
+        os.environ["NUMBA_NUM_THREADS"] = str(numba.config.NUMBA_NUM_THREADS)
+        numba.set_num_threads(1)
