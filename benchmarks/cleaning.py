@@ -1,6 +1,6 @@
 """How well and how fast events are cleaned.
 
-    python benchmarks/cleaning.py [--events FOLDER] [--only PART ...] [--seeds BLOCK]
+    python -m benchmarks.cleaning [--events FOLDER] [--only PART ...] [--seeds BLOCK]
 
 Held-out simulator seeds with kinds of artefact that training never saw; the same events shifted, resampled, inverted,
 cut and amplified; real labelled events where their folder is given. Peers in the same run: the size of the trough, and

@@ -1,4 +1,4 @@
-"""How well any cleaner could do on the simulator: `python benchmarks/cleaning_oracle.py [RECORDINGS]`.
+"""How well any cleaner could do on the simulator: `python -m benchmarks.cleaning_oracle [RECORDINGS]`.
 
 An oracle knows what no cleaner knows: the true shape of every unit of the channel and the colour of its noise. Its
 features are how well the whitened event fits the best unit (any shift, amplitude 0.6-1.3), the best pair of units, and

@@ -1,14 +1,14 @@
 """Accuracy and speed of sorting, beside other sorters, each file and seed printed.
 
-    python benchmarks/sorting.py                        the simulator's held-out seeds
-    python benchmarks/sorting.py --earlier              those that were held out before
-    python benchmarks/sorting.py --development [N]      its development seeds, or the first N
-    python benchmarks/sorting.py --events FOLDER        labelled event files (.npz: waveforms, fs, truth)
-    python benchmarks/sorting.py --quiroga FOLDER       the sixteen simulations C_*_noise*.mat
-    python benchmarks/sorting.py --pedreira FOLDER      the 95 simulations simulation_*.mat and ground_truth.mat
-    python benchmarks/sorting.py --errors               predicted against true errors of each unit
-    python benchmarks/sorting.py --single               channels of one unit, of background alone, of two amplitudes
-    python benchmarks/sorting.py --speed [--total N]    one channel, then 1,000,000 or N events over 96, cleaned too
+    python -m benchmarks.sorting                        the simulator's held-out seeds
+    python -m benchmarks.sorting --earlier              those that were held out before
+    python -m benchmarks.sorting --development [N]      its development seeds, or the first N
+    python -m benchmarks.sorting --events FOLDER        labelled event files (.npz: waveforms, fs, truth)
+    python -m benchmarks.sorting --quiroga FOLDER       the sixteen simulations C_*_noise*.mat
+    python -m benchmarks.sorting --pedreira FOLDER      the 95 simulations simulation_*.mat and ground_truth.mat
+    python -m benchmarks.sorting --errors               predicted against true errors of each unit
+    python -m benchmarks.sorting --single               channels of one unit, of background alone, of two amplitudes
+    python -m benchmarks.sorting --speed [--total N]    one channel, then 1,000,000 or N events over 96, cleaned too
     --peers adds every other sorter installed; --seeds N repeats ours (and prints the worst)
 
 The rule: overlaps (truth -1, or marked by the simulator) stay in the input and are not scored. Multi-unit background
@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from sorting_data import (  # type: ignore[import-not-found] # a script finds its neighbours by name
+
+from benchmarks.sorting_data import (
     BACKGROUND,
     DEVELOPMENT,
     HARD,
@@ -44,9 +45,8 @@ from sorting_data import (  # type: ignore[import-not-found] # a script finds it
     quiroga,
     simulated,
 )
-from sorting_peers import peers  # type: ignore[import-not-found] # as above
-from sorting_speed import whole_array  # type: ignore[import-not-found] # as above
-
+from benchmarks.sorting_peers import peers
+from benchmarks.sorting_speed import whole_array
 from neuralsorter.simulate import DEVELOPMENT_SEEDS, simulate
 from neuralsorter.sorting import sort_channel
 

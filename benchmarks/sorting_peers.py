@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sorting_data import Set  # type: ignore[import-not-found] # a script finds its neighbours by name
 
+from benchmarks.sorting_data import Set
 from neuralsorter.sorting.alignment import Alignment
 from neuralsorter.sorting.sorters import PcaGmm
 
