@@ -16,7 +16,13 @@ def _request(method: str, path: str, address: str = "127.0.0.1") -> Any:
     context = SimpleNamespace(address=(address, 1), address_family=2)
     connection = SimpleNamespace(context=context, set_close_callback=lambda _: None)
     return SimpleNamespace(
-        connection=connection, host="localhost:5006", headers=HTTPHeaders(), method=method, path=path, remote_ip=address
+        connection=connection,
+        host="localhost:5006",
+        headers=HTTPHeaders(),
+        method=method,
+        path=path,
+        protocol="http",
+        remote_ip=address,
     )
 
 
