@@ -98,7 +98,7 @@ def test_the_page_writes_a_report(serve: Callable[..., Any], open_tab: Callable[
     tab = open_tab(serve(tmp_path / "a.npz"))
     tab.wait_for("waveforms drawn")
     tab.page.get_by_role("button", name="Save as").click()
-    tab.page.get_by_role("button", name="One HTML file").click()
+    tab.page.get_by_role("button", name="Write report").click()
     out = tmp_path / "a_report.html"
     tab.wait_until(lambda: str(out) in tab.said(), timeout_s=60)
     assert "Channel 3" in out.read_text()

@@ -71,7 +71,7 @@ def test_proposals_pins_and_saved_results(
     _run(tab, (plugins.folder("utilities") / "autocorrelogram.py").read_text(encoding="utf-8"))
     tab.wait_until(lambda: str(tab.page.evaluate(TITLE)).startswith("Counts by lag"))
     tab.page.get_by_role("button", name="Save this view as a PNG").locator("visible=true").wait_for()
-    tab.page.get_by_role("button", name="Keep this result").click()
+    tab.page.get_by_role("button", name="Pin", exact=True).click()
     tab.page.get_by_role("button", name="Unpin").wait_for()
     _run(tab, TABLE)
     tab.page.locator(".tabulator-row").first.wait_for()
