@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.drawing.block import View as Window
 from neuralsorter.drawing.canvas import Image
-from neuralsorter.drawing.picture import Picture, alignment
+from neuralsorter.drawing.picture import Change, Picture, alignment
 from neuralsorter.picking import pick
 from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
@@ -200,9 +200,9 @@ class Painter:
             self._picture = Picture(raw, scene.unit, uv_per_bit=project.uv_per_bit, shift=shift)
             self._block, self._drawn_window, self._below = scene.block, None, None
             return True
-        moved = np.flatnonzero(self._picture.unit != scene.unit)
-        self._picture.reassign(moved, self._picture.unit[moved].copy(), scene.unit[moved])
-        return bool(len(moved)) or self._scene is None or self._scene.visible != scene.visible
+        other = np.flatnonzero(self._picture.unit != scene.unit)
+        self._picture.reassign(other, self._picture.unit[other].copy(), scene.unit[other])
+        return bool(len(other)) or self._scene is None or self._scene.visible != scene.visible
 
     def _window(self, scene: Scene) -> Window:
         per_ms, pre = scene.project.sampling_rate / 1000, scene.project.pre_samples
@@ -238,8 +238,9 @@ class Painter:
         look, before, picture = (mode, dark, heat), self._below, self._picture
         if before is not None and before[:3] == (look, picture.edition, frozenset(shown)):
             return before.shades
-        if before is not None and before.look == look and _only_moved(before, picture, shown) and picture.change:
-            shades = moved(before.shades, picture.change, dark=dark, heat=heat)
+        change = None if before is None or before.look != look else _only_moved(before, picture, shown)
+        if before is not None and change is not None:
+            shades = moved(before.shades, change, dark=dark, heat=heat)
         else:
             known = before.shades if before is not None and before.look[0] == mode else None
             shades = unselected(shown, shape, mode=mode, dark=dark, heat=heat, before=known)
@@ -269,14 +270,15 @@ class Painter:
         return scene.rows[hit]
 
 
-def _only_moved(before: Below, picture: Picture, shown: Iterable[int]) -> bool:
-    """Whether all that differs is what the last edit moved, from one unit that is shown to another, not noise."""
+def _only_moved(before: Below, picture: Picture, shown: Iterable[int]) -> Change | None:
+    """Return what the last edit moved if nothing else differs, and if it moved spikes from and to units shown."""
     change, now = picture.change, frozenset(shown)
     if change is None or change.edition != before.edition + 1:
-        return False
+        return None
     of, to = {move.of for move in change.moves}, {move.to for move in change.moves}
     in_sight = of <= before.shown and to <= now and NOISE not in of | to
-    return in_sight and not (now - before.shown) & before.present and not (before.shown - now) & picture.images.keys()
+    turned = (now - before.shown) & before.present or (before.shown - now) & picture.images.keys()
+    return change if in_sight and not turned else None
 
 
 def _places(rows: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:

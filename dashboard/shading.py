@@ -9,14 +9,14 @@ import colorcet
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralsorter.drawing.blending import NO_LAYER, Counts, Layer, graded, looked_up, mix, painted, remix, repainted
+from neuralsorter.drawing.blending import NO_LAYER, Counts, Layer, mix, painted, remix, repainted
+from neuralsorter.drawing.opacity import equalised, faintest_of
 from neuralsorter.drawing.picture import Change
-from neuralsorter.palette import unit_colour
+from neuralsorter.palette import rgb, unit_colour
 from neuralsorter.spikes import NOISE
 
 SHADINGS = ("equalised", "log", "linear")
 FAINTEST = 0.25  # opacity of a single waveform among a million: seen, yet not loud
-ALONE, CROWD = 0.9, 1000  # its opacity among few, where none hides another; and how many in a pixel are a crowd
 FAINTEST_POINT = 0.55  # of a single event in a scatter: it has no line that helps the eye
 FAINTEST_SELECTED = 0.6
 FAINTEST_NOISE, DENSEST_NOISE = 0.1, 0.6
@@ -152,16 +152,10 @@ def thickened(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(spread).view(np.uint8).reshape(rgba.shape)
 
 
-def faintest_of(counts: Counts, among_many: float) -> float:
-    """Return the opacity of a single waveform: `among_many` in a crowd, ALONE among few."""
-    crowd = np.log(max(int(counts.max(initial=0)), 1)) / np.log(CROWD)
-    return float(max(ALONE, among_many) + (among_many - max(ALONE, among_many)) * min(crowd, 1.0))
-
-
 def _opacity(counts: Counts, mode: str, faintest: float, densest: float) -> Layer:
     """Return opacity, 0 where nothing is and `faintest` to `densest` elsewhere."""
     if mode == "equalised":
-        return _equalised(counts, faintest, densest)
+        return equalised(counts, faintest, densest)
     some = counts > 0
     if not some.any():
         return np.zeros(some.shape, np.float32)
@@ -173,32 +167,17 @@ def _opacity(counts: Counts, mode: str, faintest: float, densest: float) -> Laye
     return np.where(some, faintest + (densest - faintest) * share, 0).astype(np.float32)
 
 
-def _equalised(counts: Counts, faintest: float, densest: float) -> Layer:
-    """Return opacity by the share of the pixels up to each level: Datashader's `eq_hist`, without sorting."""
-    levels, pixels = graded(counts)
-    pixels[0] = 0  # where nothing is
-    share = np.cumsum(pixels) / max(pixels.sum(), 1)
-    low = float(share.min(where=pixels > 0, initial=1.0))
-    table = faintest + (densest - faintest) * ((share - low) / (1 - low) if low < 1 else np.ones(len(share)))
-    table[0] = 0
-    return looked_up(table.astype(np.float32), levels)
-
-
 def _heat(opacity: NDArray[np.float32], lowest: float, *, dark: bool) -> NDArray[np.float32]:
     """Return the colours of a heat map; its densest end stands out from the background."""
     hexes = colorcet.fire[64:] if dark else colorcet.fire[208:16:-1]
-    table = np.stack([_rgb(colour) for colour in hexes])
+    table = np.array([rgb(colour) for colour in hexes], np.float32)
     share = np.clip((opacity - lowest) / (1 - lowest), 0, 1)
     return np.ascontiguousarray(table[(share * (len(table) - 1)).astype(np.intp)])
 
 
 def _hue(unit: int, *, dark: bool) -> NDArray[np.float64]:
-    return _rgb(unit_colour(unit, dark=dark)).astype(np.float64)
+    return np.array(rgb(unit_colour(unit, dark=dark)), np.float64)
 
 
 def _grey(*, dark: bool) -> NDArray[np.float32]:
-    return _rgb(unit_colour(NOISE, dark=dark))
-
-
-def _rgb(colour: str) -> NDArray[np.float32]:
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+    return np.array(rgb(unit_colour(NOISE, dark=dark)), np.float32)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.density import density
 from neuralsorter.means import unit_means
+from neuralsorter.palette import rgb
 from neuralsorter.project import Project
 
 from .evidence import WIDTH
@@ -119,6 +120,6 @@ def _ink(counts: NDArray[np.int32], colour: str) -> NDArray[np.uint32]:
     """Return counts as opacity of a colour, logarithmic, packed as Bokeh takes them."""
     share = np.log1p(counts) / max(float(np.log1p(counts.max())), 1e-9)
     rgba = np.zeros((*counts.shape, 4), np.uint8)
-    rgba[..., :3] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    rgba[..., :3] = rgb(colour)
     rgba[..., 3] = np.where(counts > 0, 255 * (FAINTEST + (1 - FAINTEST) * share), 0)
     return rgba.view(np.uint32).reshape(counts.shape)

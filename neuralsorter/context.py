@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernel import fast_kernel
+from .largest import largest
 
 GROUPS = 48
 _FIT_ROWS = 3000
@@ -93,12 +94,7 @@ def _collect(  # pragma: no cover - compiled
     for row in range(x.shape[0]):
         for other in range(n):
             near[other] = product[row, other] - half[other]
-        nearest = near[0]
-        for other in range(n):
-            nearest = max(nearest, near[other])
-        best = n - 1
-        for other in range(n):
-            best = min(best, other if near[other] == nearest else n)
+        best = largest(near)
         group[row] = best
         counts[best] += 1
         own, values = sums[best], x[row]

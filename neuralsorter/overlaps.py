@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernel import fast_kernel
+from .largest import largest
 
 N_FACTS = 6
 UNEXPLAINED = 1.3  # noise variances per sample that one shape must leave for a second to be looked for
@@ -87,17 +88,11 @@ def best_fit(  # pragma: no cover - compiled
     `product`, `powers` and `inverse`, (n,): the event times each template, each template times itself, and one over
     that. `gains`, (n,), is a place to work in: with all gains at hand the compiler takes many templates at once.
     """
-    n = product.shape[0]
-    for t in range(n):
+    for t in range(product.shape[0]):
         a = min(max(product[t] * inverse[t], low), high)
         gains[t] = a * (product[t] - np.float32(0.5) * a * powers[t])
-    gain = gains[0]
-    for t in range(n):
-        gain = max(gain, gains[t])
-    at = n - 1
-    for t in range(n):
-        at = min(at, t if gains[t] == gain else n)
-    return gain, at, min(max(product[at] * inverse[at], low), high)
+    at = largest(gains)
+    return gains[at], at, min(max(product[at] * inverse[at], low), high)
 
 
 @fast_kernel

@@ -27,7 +27,11 @@ def unit_colour(unit: int, *, dark: bool = False) -> str:
     return _mixed((_ON_DARK if dark else _ON_LIGHT)[index], _SHADES[lap % len(_SHADES)])
 
 
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255, of "#rrggbb"."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
 def _mixed(colour: str, share: float) -> str:
     target = 255 if share > 0 else 0
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return "#" + "".join(f"{round(part + abs(share) * (target - part)):02x}" for part in parts)
+    return "#" + "".join(f"{round(part + abs(share) * (target - part)):02x}" for part in rgb(colour))

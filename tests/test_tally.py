@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,9 @@ def test_a_unit_with_a_very_large_number_takes_no_more_memory_than_any() -> None
     unit[:5] = 2_000_000_000
     with ns.Project.in_memory(spikes.with_unit(unit)) as project:
         channel = project.channels()[0]
+        tracemalloc.start()
         assert project.counts(channel)[2_000_000_000] == 5
         project.assign(project.rows(channel)[:2], 1)
         assert project.counts(channel)[2_000_000_000] == 3
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+        tracemalloc.stop()

@@ -97,7 +97,7 @@ class Amplitude(View):
         self.screen.show(result.rgba, result.window)
         chosen = np.isin(look.unit, list(look.visible))
         timed = int(np.isfinite(result.at_s[chosen]).sum())
-        beyond = _beyond(look, result, result.window)
+        beyond = _beyond(result, result.window, chosen)
         outside = f" · {beyond:,} outside the picture: a double click shows all" if beyond else ""
         unknown = f", {int(chosen.sum()) - timed:,} without a time" if timed < chosen.sum() else ""
         return f"{timed:,} of {len(look.rows):,} events drawn{unknown}{outside} · {len(look.selected):,} selected"
@@ -124,8 +124,9 @@ class Amplitude(View):
         if self._done is None or window is None:
             return
         look, result = self._done
-        shown = result.size_uv[np.isin(look.unit, list(look.visible))]
-        self._look_at(result, _span(shown) if _beyond(look, result, window) else _most(shown))
+        chosen = np.isin(look.unit, list(look.visible))
+        shown = result.size_uv[chosen]
+        self._look_at(result, _span(shown) if _beyond(result, window, chosen) else _most(shown))
         self.refresh()
 
     def _look_at(self, result: Sizes, sizes_uv: tuple[float, float]) -> None:
@@ -151,12 +152,12 @@ def _picture(look: Look, window: Window, at_s: NDArray[np.float64], size_uv: NDA
     return shade(images, (window.height, window.width), dark=look.dark, selected=selected, faintest=FAINTEST_POINT)
 
 
-def _beyond(look: Look, result: Sizes, window: Window) -> int:
-    """Return how many of the events shown lie outside a window."""
+def _beyond(result: Sizes, window: Window, chosen: NDArray[np.bool_]) -> int:
+    """Return how many of the chosen events lie outside a window."""
     at_s, size_uv = result.at_s, result.size_uv
     (left, right), (low, high) = window.x_range, window.y_range
     inside = (at_s >= left) & (at_s <= right) & (size_uv >= low) & (size_uv <= high)
-    return int((np.isin(look.unit, list(look.visible)) & np.isfinite(at_s) & ~inside).sum())
+    return int((chosen & np.isfinite(at_s) & ~inside).sum())
 
 
 def _most(values: NDArray[np.float64]) -> tuple[float, float]:

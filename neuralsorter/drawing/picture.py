@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuralsorter.errors import DataError
+from neuralsorter.tally import tally
 
 from .block import Groups, View, Window, as_block, check_view
 from .canvas import Canvas, Image
@@ -83,7 +84,7 @@ class Picture:
     ) -> None:
         self._block = as_block(waveforms, uv_per_bit, shift)
         self._unit = as_units(unit, len(self._block)).copy()
-        self._sizes = Counter(_numbered(self._unit).sizes)
+        self._sizes = Counter(tally(self._unit))
         self._canvas: Canvas | None = None
         self._images: dict[int, Image] = {}
         self._groups: Groups | None = None

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neuralsorter.density import density
 from neuralsorter.drawing.blending import NO_LAYER, mix, painted
-from neuralsorter.palette import unit_colour
+from neuralsorter.drawing.opacity import equalised, faintest_of
+from neuralsorter.palette import rgb, unit_colour
 from neuralsorter.spikes import NOISE, Spikes
 
 WIDTH, HEIGHT = 720, 380
 _COLOURS = 96
 _FAINTEST = 0.25
 _FAINTEST_NOISE, _DENSEST_NOISE = 0.1, 0.6
-_ALONE, _CROWD = (
-    0.9,
-    1000,
-)  # opacity of a waveform among few, and how many in a pixel are a crowd: as on the main screen
 _SOME, _PERCENT, _MARGIN = 5000, (0.02, 99.98), 0.06
 
 
@@ -43,11 +38,14 @@ def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
     found = density(spikes.raw, spikes.unit, WIDTH, HEIGHT, y_range=y_range, uv_per_bit=spikes.uv_per_bit)
     counts = dict(zip(found.units.tolist(), found.counts, strict=True))
     noise = counts.pop(NOISE, None)
-    hues = np.array([_rgb(unit_colour(unit)) for unit in counts], np.float64).reshape(-1, 3)
+    hues = np.array([rgb(unit_colour(unit)) for unit in counts], np.float64).reshape(-1, 3)
     total, _, colours = mix(list(counts.values()), hues, (HEIGHT, WIDTH))
-    below = NO_LAYER if noise is None else _DENSEST_NOISE * _opacity(noise, _FAINTEST_NOISE / _DENSEST_NOISE)
-    grey = _rgb(unit_colour(NOISE))
-    rgba = painted(_opacity(total, _FAINTEST), colours, (below, grey), (NO_LAYER, grey), 1.0)[::-1]
+    below = NO_LAYER
+    if noise is not None:
+        least = _DENSEST_NOISE * faintest_of(noise, _FAINTEST_NOISE / _DENSEST_NOISE)
+        below = equalised(noise, least, _DENSEST_NOISE)
+    above, grey = equalised(total, faintest_of(total, _FAINTEST), 1.0), np.array(rgb(unit_colour(NOISE)), np.float32)
+    rgba = painted(above, colours, (below, grey), (NO_LAYER, grey), 1.0)[::-1]
     opacity = rgba[..., 3:] / np.float32(255)
     on_white = np.rint(rgba[..., :3] * opacity + 255 * (1 - opacity)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(on_white)).quantize(_COLOURS, dither=Image.Dither.NONE)
@@ -55,24 +53,3 @@ def density_png(spikes: Spikes, y_range: tuple[float, float]) -> bytes:
     held = io.BytesIO()
     image.save(held, "PNG", optimize=True, **({"transparency": int(empty[0])} if len(empty) else {}))
     return held.getvalue()
-
-
-def _opacity(counts: NDArray[Any], faintest: float) -> NDArray[np.float32]:
-    """Return opacity, 0 where nothing is; elsewhere about as many pixels of each, so that few waveforms stay seen.
-
-    `faintest` is that of a single waveform in a crowd; where there are few in all, each is nearly opaque.
-    """
-    some = counts > 0
-    opacity = np.zeros(counts.shape, np.float32)
-    if some.any():
-        crowd = min(np.log(counts.max()) / np.log(_CROWD), 1.0)
-        least = _ALONE + (faintest - _ALONE) * crowd
-        _, place, n = np.unique(counts[some], return_inverse=True, return_counts=True)
-        rank = np.cumsum(n, dtype=np.float64)
-        share = (rank - rank[0]) / (rank[-1] - rank[0]) if len(n) > 1 else np.ones(1)
-        opacity[some] = least + (1 - least) * share[place]
-    return opacity
-
-
-def _rgb(colour: str) -> NDArray[np.float32]:
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
