@@ -48,5 +48,18 @@ def _warm_colours(picture: Picture) -> None:
         repainted(rgba, change.places, opacity, colours, (NO_LAYER, black))
 
 
+def warm_sorting() -> None:
+    """Sort a few waveforms of two units, so that what sorting needs is compiled and kept on disk.
+
+    For an installation: a server that starts has nearer things to do.
+    """
+    from .sorting import sort_channel
+
+    random = np.random.default_rng(0)
+    waves = random.normal(0, 20, (2, 40)).cumsum(axis=1)[np.arange(300) % 2] + random.normal(0, 5, (300, 40))
+    sort_channel(waves.astype(np.float32), np.sort(random.uniform(0, 60, 300)), 20_000.0, 15)
+
+
 if __name__ == "__main__":
     warm()
+    warm_sorting()
