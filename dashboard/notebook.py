@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
+import panel.io.notebook
 from bokeh.models import ImportedStyleSheet, UIElement
 from panel.io.notebook import patch_inline_stylesheets, replace_inline_css
 from panel.models.esm import ReactComponent
@@ -32,6 +33,7 @@ from .workspace import Workspace
 
 _properties = Reactive._get_properties  # noqa: SLF001 - followed by a step of ours in a notebook
 _handle = JupyterComm._handle_msg  # noqa: SLF001 - done by the kernel's loop, below
+_send, _sending = panel.io.notebook.send, threading.Lock()
 
 
 class Cell:
@@ -159,6 +161,7 @@ def _load() -> None:
     bundle.by_name()
     setattr(HTMLBasePane, "_update", _updated)  # noqa: B010 - its type is another
     setattr(Reactive, "_get_properties", _with_styles_inside)  # noqa: B010
+    setattr(panel.io.notebook, "send", _whole)  # noqa: B010
     if (shell := _shell()) is not None:
         _in_turn(asyncio.get_running_loop())
         shell.display_pub.publish({"application/javascript": bundle.script()})
@@ -177,6 +180,12 @@ def _in_turn(loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon_threadsafe(_handle, comm, message)
 
     setattr(JupyterComm, "_handle_msg", handle)  # noqa: B010
+
+
+def _whole(comm: Any, message: Any) -> None:
+    """Send the parts of a message one after the other, whichever threads send: the browser puts together what comes."""
+    with _sending:
+        _send(comm, message)
 
 
 def _updated(pane: Any, _ref: str, model: Any) -> None:

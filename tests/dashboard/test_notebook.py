@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import panel.io.notebook
 import pytest
 from bokeh.document import Document
 from bokeh.models import ImportedStyleSheet, UIElement
@@ -97,3 +101,22 @@ def test_what_changes_or_joins_later_asks_for_no_styles_elsewhere() -> None:
     assert len(sheets) > 100
     assert [sheet.url for sheet in sheets if isinstance(sheet, ImportedStyleSheet)] == []
     block.close()
+
+
+def test_the_parts_of_a_message_stay_together_whichever_threads_send() -> None:
+    ns.views.means(ns.Project.in_memory(_spikes()), channel=1)  # loads what a notebook needs
+    sent: list[str] = []
+
+    def send(part: str = "", **_: object) -> None:
+        time.sleep(0.001)  # while it is written
+        sent.append(part[:1])
+
+    def talk(who: str) -> None:
+        for _ in range(5):
+            message = SimpleNamespace(header_json=who, metadata_json=who, content_json=who, buffers=[])
+            panel.io.notebook.send(SimpleNamespace(send=send), message)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(talk, "abcd"))
+    assert [{*sent[i : i + 3]} for i in range(0, 60, 3)] == [{sent[i]} for i in range(0, 60, 3)]
+    assert sorted(sent) == sorted("abcd" * 15)
