@@ -9,22 +9,21 @@
     python -m benchmarks.sorting --errors               predicted against true errors of each unit
     python -m benchmarks.sorting --single               channels of one unit, of background alone, of two amplitudes
     python -m benchmarks.sorting --speed [--total N]    one channel, then 1,000,000 or N events over 96, cleaned too
-    --peers adds every other sorter installed; --seeds N repeats ours (and prints the worst)
+    --peers adds every other sorter installed and an oracle; --seeds N repeats ours (and prints the worst)
+    --simulated adds the simulator's seeds to files; --keep FILE keeps results, so that a run cut short goes on
 
-The rule: overlaps (truth -1, or marked by the simulator) stay in the input and are not scored. Multi-unit background
-(truth 100) and noise (0) count as false events of a cluster, never as a unit. Units of fewer than 20 scored events are
-left out, and so is the ARI of a channel of one unit. A unit is hit when one cluster holds half of it and is half made
-of it. F1 and accuracy are by the best one-to-one matching; a unit without a cluster has F1 0. A cluster is spurious
-when it hits nothing although most of its events belong to units.
+The rules, of scoring and of comparison, are told in `sorting_rule.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -45,40 +44,11 @@ from benchmarks.sorting_data import (
     quiroga,
     simulated,
 )
-from benchmarks.sorting_peers import peers
+from benchmarks.sorting_peers import peers, told_the_truth
+from benchmarks.sorting_rule import LEAST_EVENTS, ORACLE, OURS, Row, means, score, text, verdict
 from benchmarks.sorting_speed import whole_array
 from neuralsorter.simulate import DEVELOPMENT_SEEDS, simulate
 from neuralsorter.sorting import sort_channel
-
-LEAST_EVENTS = 20
-
-
-def score(truth: NDArray[Any], labels: NDArray[Any], scored: NDArray[Any]) -> dict[str, float]:
-    """Return K, units, ARI, accuracy, F1, hits and spurious clusters by the rule above."""
-    from sklearn.metrics import adjusted_rand_score
-
-    units = [
-        u for u in np.unique(truth[scored]) if 0 < u < BACKGROUND and (scored & (truth == u)).sum() >= LEAST_EVENTS
-    ]
-    kept = scored & (np.isin(truth, units) | (truth == 0) | (truth == BACKGROUND))
-    true, found = truth[kept], labels[kept]
-    clusters = np.unique(found)
-    both = np.array([[np.sum((true == u) & (found == c)) for c in clusters] for u in units], float)
-    both = both.reshape(len(units), len(clusters))
-    of_unit, of_cluster = both.sum(axis=1, keepdims=True), np.array([[np.sum(found == c) for c in clusters]], float)
-    f1 = 2 * both / (of_unit + of_cluster)
-    hit = (both >= 0.5 * of_unit) & (both >= 0.5 * of_cluster)
-    single = np.isin(true, units)
-    spurious = ~hit.any(axis=0) & (both.sum(axis=0) > 0.5 * of_cluster[0])
-    return {
-        "K": len(clusters),
-        "units": len(units),
-        "ARI": float(adjusted_rand_score(true[single], found[single])) if len(units) > 1 else float("nan"),
-        "accuracy": float(both[linear_sum_assignment(-both)].sum() / max(single.sum(), 1)),
-        "F1": float(f1[linear_sum_assignment(-f1)].sum() / len(units)) if units else float("nan"),
-        "hits": float(hit.any(axis=1).mean()) if units else float("nan"),
-        "spurious": int(spurious.sum()),
-    }
 
 
 def ours(data: Set, seed: int) -> NDArray[Any]:
@@ -86,25 +56,28 @@ def ours(data: Set, seed: int) -> NDArray[Any]:
     return sort_channel(data.waveforms, data.times_s, data.rate_hz, data.pre_samples, seed).labels
 
 
-def compare(sets: Iterator[Set], seeds: int, *, with_peers: bool) -> None:
-    """Print every set, seed and sorter, then means and, over seeds, the worst accuracy."""
-    others = peers() if with_peers else {}
-    rows: dict[str, list[dict[str, float]]] = {}
+def compare(sets: Iterable[Set], seeds: int, *, with_peers: bool, kept: Path | None = None) -> None:
+    """Print every set, seed and sorter, then the means and who is first; what `kept` holds is not sorted again."""
+    others = {**peers(), ORACLE: told_the_truth} if with_peers else {}
+    done = {tuple(key): result for key, result in map(json.loads, _lines(kept))}
+    rows = []
     for data in sets:
-        runs = [("NeuralSorter", ours, seed) for seed in range(seeds)] + [(n, f, 0) for n, f in others.items()]
-        for name, label, seed in runs:
-            began = time.perf_counter()
-            labels = label(data, seed)
-            result = score(data.truth, np.asarray(labels), data.scored) | {"s": time.perf_counter() - began}
-            rows.setdefault(name, []).append(result)
-            print(f"{data.name:34} {name:15} seed {seed} {len(data.truth):6} events {_text(result)}", flush=True)
-    for name, results in rows.items():
-        means = {key: float(np.nanmean([r[key] for r in results])) for key in results[0]}
-        print(f"mean {name:15} {_text(means)}   worst accuracy {min(r['accuracy'] for r in results):.4f}")
+        for name, label, seed in [(OURS, ours, s) for s in range(seeds)] + [(n, f, 0) for n, f in others.items()]:
+            key = (data.name, len(data.truth), name, seed)
+            if key not in done:
+                began = time.perf_counter()
+                labels = np.asarray(label(data, seed))
+                done[key] = score(data.truth, labels, data.scored) | {"s": time.perf_counter() - began}
+                if kept:
+                    with kept.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps([key, done[key]]) + "\n")
+            rows.append(Row(data.block, data.name, name, done[key]))
+            print(f"{data.name:28} {name:15} seed {seed} {len(data.truth):6} events {text(done[key])}", flush=True)
+    print(*means(rows), *verdict(rows), sep="\n")
 
 
-def _text(result: dict[str, float]) -> str:
-    return "  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items())
+def _lines(path: Path | None) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
 
 
 def errors(seeds: tuple[int, ...]) -> None:
@@ -171,8 +144,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("events", "quiroga", "pedreira"):
         parser.add_argument(f"--{name}", type=Path)
-    for name in ("earlier", "errors", "single", "speed", "peers"):
+    for name in ("earlier", "errors", "single", "speed", "peers", "simulated"):
         parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--development", type=int, nargs="?", const=len(DEVELOPMENT), default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--total", type=int, default=1_000_000)
@@ -180,18 +154,21 @@ def main() -> None:
     asked = parser.parse_args()
     warnings.filterwarnings("ignore")
     seeds = DEVELOPMENT[: asked.development] or (HELD_OUT_EARLIER if asked.earlier else HELD_OUT)
-    folders = [(events, asked.events), (quiroga, asked.quiroga), (pedreira, asked.pedreira)]
-    for load, folder in folders:
-        if folder is not None:
-            compare(load(folder), asked.seeds, with_peers=asked.peers)
+    asked_sets = [
+        load(folder)
+        for load, folder in ((events, asked.events), (quiroga, asked.quiroga), (pedreira, asked.pedreira))
+        if folder is not None
+    ]
+    if asked.simulated or not (asked.errors or asked.single or asked.speed or asked_sets):
+        asked_sets.append(simulated(seeds))
+    if asked_sets:
+        compare(chain(*asked_sets), asked.seeds, with_peers=asked.peers, kept=asked.keep)
     if asked.errors:
         errors(seeds)
     if asked.single:
         single(seeds if asked.development or asked.earlier else HELD_OUT_SINGLE)
     if asked.speed:
         speed(asked.total, asked.jobs)
-    if not (asked.errors or asked.single or asked.speed or any(folder for _, folder in folders)):
-        compare(simulated(seeds), asked.seeds, with_peers=asked.peers)
 
 
 if __name__ == "__main__":
