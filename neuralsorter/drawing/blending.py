@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neuralsorter.kernel import kernel
 
-from .counted import Move
+from .counted import Move, strips, within
 from .threads import run, slices, threads
 
 STRIP = 16_384  # pixels mixed at a time: their sums stay in the fast cache, however many units there are
@@ -53,10 +53,15 @@ def remix(
     mixed: tuple[Counts, NDArray[np.float64], Layer],
 ) -> None:
     """Bring what `mix` returned up to date, in place, when waveforms moved among its images, at some places, (n,)."""
-    total, sums, mean = mixed
-    for move in moves:
-        _recolour(*move.marks, colours[move.to] - colours[move.of], sums.reshape(3, -1))
-    run([(_divide_at, (part, total.reshape(-1), sums.reshape(3, -1), mean.reshape(-1, 3))) for part in _parts(places)])
+    total, sums, mean = mixed[0].reshape(-1), mixed[1].reshape(3, -1), mixed[2].reshape(-1, 3)
+
+    def strip(first: int, last: int) -> None:
+        for move in moves:
+            _recolour(*within(move.marks, first, last), colours[move.to] - colours[move.of], sums)
+        start, end = np.searchsorted(places, (first, last)).tolist()
+        _divide_at(places[start:end], total, sums, mean)
+
+    run([(strip, ends) for ends in strips(moves, len(total))])
 
 
 def graded(counts: Counts) -> tuple[Counts, NDArray[np.int64]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from neuralsorter.kernel import kernel
 
 from .canvas import Image
+from .threads import run, slices
 
 MOST_PARTS = 250
 NONE = 255
@@ -42,11 +45,17 @@ class Counted:
     images : list of ndarray, (height, width), int32
         One per part.
 
+    Attributes
+    ----------
+    places : ndarray, (p,), int32
+        Where in the flat images any part has a pixel that is not zero, ascending.
+
     """
 
     def __init__(self, n: int, rows: NDArray[np.int64], part: NDArray[np.int32], images: list[Image]) -> None:
         self._shape = images[0].shape
         self._marks = [marked(image) for image in images]
+        self.places = marked(np.sum(images, axis=0, dtype=np.int32)).places
         self._sizes = np.bincount(part, minlength=len(images))
         self._part = np.full(n, NONE, np.uint8)
         self._part[rows] = part
@@ -60,9 +69,9 @@ class Counted:
         part = self._whole(rows)
         if part is None:
             return None
-        total, nothing = np.zeros(self._shape, np.int32), np.zeros(self._shape, np.int32)
+        total = np.zeros(self._shape, np.int32)
         for i in np.flatnonzero(np.bincount(part)).tolist():
-            carry(self._marks[i], nothing, total)
+            total.reshape(-1)[self._marks[i].places] += self._marks[i].counts
         return total
 
     def moves(self, rows: NDArray[np.int64], old: NDArray[np.int32], new: NDArray[np.int32]) -> list[Move] | None:
@@ -86,17 +95,23 @@ class Counted:
         return part if ((found == 0) | (found == self._sizes)).all() else None
 
 
-def carry(marks: Marks, source: Image, target: Image) -> None:
-    """Take what is counted from one image, (height, width), and add it to another."""
-    _carry(*marks, source.reshape(-1), target.reshape(-1))
-
-
 def marked(image: Image) -> Marks:
     """Return an image, (height, width), by its pixels that are not zero."""
     return Marks(*_marked(image.reshape(-1)))
 
 
-def joint(moves: list[Move], n_pixels: int) -> NDArray[np.int32]:
+def carry(moves: Sequence[Move], images: Mapping[int, Image]) -> None:
+    """Take what each move counted from the image of one unit and add it to the other's."""
+    flat = {unit: images[unit].reshape(-1) for move in moves for unit in (move.of, move.to)}
+
+    def strip(first: int, last: int) -> None:
+        for move in moves:
+            _carry(*within(move.marks, first, last), flat[move.of], flat[move.to])
+
+    run([(strip, ends) for ends in strips(moves, len(flat[moves[0].of]))])
+
+
+def joint(moves: Sequence[Move], n_pixels: int) -> NDArray[np.int32]:
     """Return where in the flat images any of some moves changed something, ascending."""
     if len(moves) == 1:
         return moves[0].marks.places
@@ -104,6 +119,20 @@ def joint(moves: list[Move], n_pixels: int) -> NDArray[np.int32]:
     for move in moves:
         some[move.marks.places] = True
     return np.flatnonzero(some).astype(np.int32)
+
+
+def strips(moves: Sequence[Move], n_pixels: int) -> list[tuple[int, int]]:
+    """Return from where to where each thread works in a flat image, so that no two touch the same pixel."""
+    places = max((move.marks.places for move in moves), key=len)
+    k = slices(len(places))
+    edges = [0, *(int(places[len(places) * i // k]) for i in range(1, k)), n_pixels]
+    return list(pairwise(edges))
+
+
+def within(marks: Marks, first: int, last: int) -> Marks:
+    """Return the marks from one place of the flat image to before another."""
+    start, end = np.searchsorted(marks.places, (first, last)).tolist()
+    return Marks(marks.places[start:end], marks.counts[start:end])
 
 
 @kernel

@@ -33,7 +33,10 @@ class Numbered(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a `reassign` did to the images: the edition it made, its moves, and where, (n,) int32, in a flat image."""
+    """What a `reassign` did to the images: the edition it made, its moves, and where, (n,) int32, in a flat image.
+
+    Nothing has changed anywhere else; it may be that not everything there has.
+    """
 
     edition: int
     moves: list[Move]
@@ -174,26 +177,27 @@ class Picture:
         self._groups = None
         if self._canvas is None:
             return set()
-        moves = self._move(self._canvas, index, left, reached)
-        self._edition += 1
-        n_pixels = self._canvas.view.width * self._canvas.view.height
-        self._change = None if moves is None else Change(self._edition, moves, joint(moves, n_pixels))
+        self._move(self._canvas, index, left, reached)
         return {*left.units, *reached.units}
 
-    def _move(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> list[Move] | None:
-        """Bring the images up to date with what `unit` has done already; return the moves unless there are many."""
+    def _move(self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered) -> None:
+        """Bring the images up to date with what `unit` has done already."""
         for unit in reached.units:
             if unit not in self._images:
                 self._images[unit] = np.zeros((canvas.view.height, canvas.view.width), np.int32)
         moves = self._counted.moves(index, left.unit, reached.unit) if self._counted is not None else None
+        places = self._counted.places if self._counted is not None and moves is not None else None
         if moves is None:
             moves = self._draw_moved(canvas, index, left, reached)
-        for move in moves or ():
-            carry(move.marks, self._images[move.of], self._images[move.to])
+        self._edition += 1
+        self._change = None
+        if moves is not None:
+            carry(moves, self._images)
+            n_pixels = canvas.view.width * canvas.view.height
+            self._change = Change(self._edition, moves, joint(moves, n_pixels) if places is None else places)
         for unit in left.units:
             if not self._sizes[unit]:
                 del self._images[unit]
-        return moves
 
     def _draw_moved(
         self, canvas: Canvas, index: NDArray[np.int64], left: Numbered, reached: Numbered
