@@ -82,9 +82,10 @@ class KeyMap(JSComponent):
     pixel_ratio = param.Number(default=1.0, doc="Device pixels per CSS pixel.")
 
     _esm = """
-    const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, '
-      + '[contenteditable=""], [contenteditable="true"], .ace_editor, [role="combobox"], .MuiDialog-root, '
+    const TYPING = 'input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, '
+      + '[contenteditable=""], [contenteditable="true"], .ace_editor, .MuiDialog-root, '
       + '[role="listbox"]:not([data-shortcuts])';
+    const CHOOSING = 'select, [role="combobox"]';  // letters and arrows choose there, nothing does with Ctrl or Alt
 
     function combination(event) {
       const digit = /^(Digit|Numpad)([0-9])$/.exec(event.code);
@@ -109,7 +110,8 @@ class KeyMap(JSComponent):
         const binding = model.keys[keys];
         if (!binding || event.isComposing || event.getModifierState('AltGraph')) return;
         // Inside a shadow root event.target is only the host, so the whole path is searched for a field.
-        if (event.composedPath().some((node) => node.matches && node.matches(TYPING))) return;
+        const within = (fields) => event.composedPath().some((node) => node.matches && node.matches(fields));
+        if (within(TYPING) || (!event.ctrlKey && !event.metaKey && !event.altKey && within(CHOOSING))) return;
         if (keys === 'ctrl+c' && String(window.getSelection())) return;
         event.preventDefault();
         event.stopPropagation();

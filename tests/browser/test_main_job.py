@@ -142,3 +142,19 @@ def test_typing_in_a_field_triggers_no_shortcut(
     assert field.input_value() == "dzs2ia"
     tab.page.wait_for_timeout(500)
     assert tab.status() == before
+
+
+def test_a_list_to_choose_from_has_the_letters_but_not_what_is_pressed_with_ctrl(
+    serve: Callable[..., Server], open_tab: Callable[..., Tab], recording: Path
+) -> None:
+    tab = open_tab(serve(recording))
+    tab.wait_for("waveforms drawn", timeout_s=90)
+    tab.press("a")
+    tab.wait_until(lambda: tab.selected() > 0)
+    before = tab.status()
+    tab.page.get_by_role("combobox", name="Shading").focus()
+    tab.press("i")  # would invert the selection
+    tab.page.wait_for_timeout(500)
+    assert tab.status() == before
+    tab.press("Alt+5")
+    tab.wait_until(lambda: "sent to unit 5" in tab.said())
