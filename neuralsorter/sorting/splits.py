@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,8 +49,11 @@ class SplitSuggestion:
     @property
     def reason(self) -> str:
         """The evidence in words."""
-        parts, known = " and ".join(f"{n:,}" for n in self.sizes), coincidences(self.refractory)
-        return f"parts of {parts} events, {self.distance:.1f} SD apart, gap p = {self.p:.2g}{known}"
+        *most, last = (f"{n:,}" for n in self.sizes)
+        known = coincidences(self.refractory)
+        return (
+            f"parts of {', '.join(most)} and {last} events, {self.distance:.1f} SD apart, gap p = {self.p:.2g}{known}"
+        )
 
 
 def split_suggestions(
@@ -86,10 +91,11 @@ def split_suggestions(
         if len(rows) < 2 * _LEAST_EVENTS or mixed(align(fill(waveforms[some]))) > _MIXED_P:
             continue
         result = sort_channel(waveforms[rows], times_s[rows], sampling_rate, pre_samples, seed)
-        if result.n_units > 1:
-            found.append(_judged(number, rows, result.labels, result.latent.astype(float), times_s, dead_s))
-    well = [s for s in found if s.p < _GAP_P and s.distance >= _LEAST_DISTANCE and min(s.sizes) >= _LEAST_EVENTS]
-    return sorted(well, key=lambda s: -s.score)
+        points = result.latent.astype(float)
+        labels = _standing_apart(points, result.labels)
+        if labels.max() > 0:
+            found.append(_judged(number, rows, labels, points, times_s, dead_s))
+    return sorted(found, key=lambda s: -s.score)
 
 
 def mixed(aligned: NDArray[Any]) -> float:
@@ -122,6 +128,40 @@ def _gap_from(points: NDArray[Any], upper: NDArray[np.bool_]) -> float:
     return least
 
 
+def _standing_apart(points: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Join parts that do not stand well apart, the nearest first; return the part of each event, the largest first."""
+    labels = labels.copy()
+    gaps: dict[tuple[int, int], tuple[float, float]] = {}
+    while len(parts := np.unique(labels)) > 1:
+        sizes = np.bincount(labels)
+        smallest = int(min(parts, key=lambda part: sizes[part]))
+        if sizes[smallest] < _LEAST_EVENTS:
+            joined = smallest, _nearest(points, labels, smallest)
+        else:
+            gaps |= _gaps(points, labels, set(itertools.combinations(parts.tolist(), 2)) - set(gaps))
+            close = {pair: d for pair, (p, d) in gaps.items() if p >= _GAP_P or d < _LEAST_DISTANCE}
+            if not close:
+                break
+            joined = min(close, key=lambda pair: close[pair])
+        labels[labels == joined[1]] = joined[0]
+        gaps = {pair: known for pair, known in gaps.items() if not {*pair} & {*joined}}
+    order = np.argsort(-np.bincount(labels), kind="stable")
+    return np.asarray(np.argsort(order)[labels])
+
+
+def _nearest(points: NDArray[np.float64], labels: NDArray[np.int64], part: int) -> int:
+    others = [int(other) for other in np.unique(labels) if other != part]
+    middle = points[labels == part].mean(axis=0)
+    return min(others, key=lambda other: float(np.square(points[labels == other].mean(axis=0) - middle).sum()))
+
+
+def _gaps(
+    points: NDArray[np.float64], labels: NDArray[np.int64], pairs: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    """Return for each pair of parts the p of a gap like theirs, and how far apart they are in SDs."""
+    return {(one, two): gap(points[labels == one], points[labels == two]) for one, two in pairs}
+
+
 def _judged(
     unit: int,
     rows: NDArray[np.int64],
@@ -131,9 +171,7 @@ def _judged(
     dead_s: float,
 ) -> SplitSuggestion:
     """Return a split with the evidence of its two nearest parts."""
-    parts = [points[labels == part] for part in range(int(labels.max()) + 1)]
-    pairs = [(a, b) for b in range(len(parts)) for a in range(b) if min(len(parts[a]), len(parts[b])) > 1]
-    told = {pair: gap(parts[pair[0]], parts[pair[1]]) for pair in pairs} or {(0, 1): (1.0, 0.0)}
+    told = _gaps(points, labels, itertools.combinations(range(int(labels.max()) + 1), 2))
     one, two = min(told, key=lambda pair: told[pair][1])
     p, distance = told[one, two]
     refractory, expected = refractory_ratio(times_s[rows[labels == one]], times_s[rows[labels == two]], dead_s)
@@ -141,5 +179,5 @@ def _judged(
     # Coincidences as many as chance brings speak for two cells, none at all for one that changes its shape in bursts.
     known = 0.0 if math.isnan(refractory) else expected / (expected + 10.0) * 0.5 * (min(refractory, 1.0) - 0.5)
     score = float(min(max(shape * (1 + known), 0.0), 1.0))
-    along = sides(parts[one], parts[two])
+    along = sides(points[labels == one], points[labels == two])
     return SplitSuggestion(unit, rows, labels, score, (one, two), p, distance, refractory, along)

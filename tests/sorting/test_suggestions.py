@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,32 @@ def test_only_units_that_a_cheap_test_finds_mixed_are_sorted_again(monkeypatch: 
     assert sorted_again == []
     split_suggestions(waves, times, np.where(unit == 2, 1, unit), 20_000.0, 20)
     assert sorted_again == [int((unit < 3).sum())]
+
+
+def test_parts_that_do_not_stand_apart_hide_none_that_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit of three cells, two of them alike, and a handful of strays: two parts are suggested, not nothing."""
+    from neuralsorter.sorting import splits
+
+    rng = np.random.default_rng(0)
+    part = np.repeat([0, 1, 2, 3], [800, 700, 400, 5])
+    middle = np.array([[0, 0], [1.5, 0], [0, 9], [3, 10]], float)
+    points = middle[part] + rng.normal(size=(len(part), 2))
+    found = dataclasses.replace(
+        SortResult.single(len(part)), labels=part, latent=points.astype(np.float32), mua=np.zeros(4, bool)
+    )
+    monkeypatch.setattr(splits, "sort_channel", lambda *_: found)
+    monkeypatch.setattr(splits, "mixed", lambda _: 0.0)
+    unknown = np.full(len(part), np.nan)
+    waves = rng.normal(size=(len(part), 60)).astype(np.float32)
+    (split,) = split_suggestions(waves, unknown, np.ones(len(part), int), 20_000.0, 20)
+    assert split.sizes == [1500, 405]
+    np.testing.assert_array_equal(split.labels, part > 1)
+    assert split.distance > 6
+    assert split.reason.startswith("parts of 1,500 and 405 events")
+    part[:] = np.minimum(part, 1)  # without the third cell nothing stands apart
+    points[:] = middle[part] + rng.normal(size=(len(part), 2))
+    found.latent[:] = points
+    assert split_suggestions(waves, unknown, np.ones(len(part), int), 20_000.0, 20) == []
 
 
 def test_units_are_found_again_in_another_recording() -> None:
