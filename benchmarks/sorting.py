@@ -72,7 +72,7 @@ def compare(sets: Iterable[Set], seeds: int, *, with_peers: bool, kept: Path | N
                     with kept.open("a", encoding="utf-8") as file:
                         file.write(json.dumps([key, done[key]]) + "\n")
             rows.append(Row(data.block, data.name, name, done[key]))
-            print(f"{data.name:28} {name:15} seed {seed} {len(data.truth):6} events {text(done[key])}", flush=True)
+            print(f"{data.name:34} {name:15} seed {seed} {len(data.truth):6} events {text(done[key])}", flush=True)
     print(*means(rows), *verdict(rows), sep="\n")
 
 

@@ -79,7 +79,7 @@ def means(rows: list[Row]) -> list[str]:
                 continue
             mean = {key: float(np.nanmean([r[key] for r in found])) for key in found[0]}
             worst = np.nanmin([r["accuracy"] for r in found])
-            lines.append(f"mean of {len(found)}  {block:24} {sorter:15} {text(mean)}   worst accuracy {worst:.4f}")
+            lines.append(f"mean of {len(found)}  {block:34} {sorter:15} {text(mean)}   worst accuracy {worst:.4f}")
             if sorter == OURS and block.startswith("simulated"):
                 met = {key: mean[key] <= bar if key == "spurious" else mean[key] >= bar for key, bar in BARS.items()}
                 lines.append("    " + ", ".join(f"{k} {BARS[k]}: {'met' if ok else 'missed'}" for k, ok in met.items()))
@@ -92,9 +92,9 @@ def verdict(rows: list[Row]) -> list[str]:
     peers = [sorter for sorter in sorters if sorter not in (OURS, ORACLE)]
     sets = _table([(row.block, row) for row in rows])
     mean = {sorter: float(np.mean([found[sorter] for found in sets.values()])) for sorter in sorters}
-    lines = [f"{'ARI by set':28}" + "".join(f"{sorter:>16}" for sorter in sorters)]
+    lines = [f"{'ARI by set':34}" + "".join(f"{sorter:>16}" for sorter in sorters)]
     for name, found in [*sets.items(), ("mean over sets", mean)]:
-        lines.append(f"{name:28}" + "".join(f"{found[sorter]:16.4f}" for sorter in sorters))
+        lines.append(f"{name:34}" + "".join(f"{found[sorter]:16.4f}" for sorter in sorters))
     if not peers:
         return lines
     first = mean[OURS] >= max(mean[peer] for peer in peers)
