@@ -35,8 +35,9 @@ def clean(workspace: Workspace, _: Waveforms | None = None) -> None:
             apply_threshold(workspace, np.arange(len(project)), {"scope": "everything"})
 
     workspace.jobs.start(
-        "Cleaning", lambda report, cancel: _probability(project, cleaner, report, cancel), done, workspace.complain
-    )
+        "Cleaning", lambda report, cancel: _probability(project, cleaner, report, cancel), done, workspace.complain,
+        workspace.say,
+    )  # fmt: skip
 
 
 def chosen_cleaner(workspace: Workspace) -> str:

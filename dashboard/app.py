@@ -35,11 +35,19 @@ from .waveforms import Waveforms
 from .workspace import Workspace
 
 FOLLOW_MS = 2000  # between looks at what another process has edited
+# A tooltip near an edge would be squeezed to a word a line instead of going to the other side.
+TOOLTIPS = {"MuiTooltip": {"styleOverrides": {"tooltip": {"width": "max-content", "maxWidth": "240px"}}}}
 THEMES = {
-    "light": {"palette": {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}}},
+    "light": {
+        "palette": {"primary": {"main": "#205abd"}, "secondary": {"main": "#07926e"}},
+        "components": TOOLTIPS,
+    },
     "dark": {
         "palette": {"primary": {"main": "#7ab8ff"}, "secondary": {"main": "#4cc3a0"}},
-        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#16263d", "color": "#ffffff"}}}},
+        "components": {
+            "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#16263d", "color": "#ffffff"}}},
+            **TOOLTIPS,
+        },
     },
 }
 
@@ -163,7 +171,9 @@ class App:
         jobs = self.workspace.jobs
         self.progress = pmui.LinearProgress(value=0, sizing_mode="stretch_width", visible=False)
         self.doing = pmui.Typography(object="", variant="caption", visible=False)
-        self.cancel = pmui.Button(label="Cancel", size="small", visible=False, on_click=lambda _: self.act("cancel"))
+        self.cancel = pmui.Button(
+            label="Cancel", size="small", variant="outlined", visible=False, on_click=lambda _: self.act("cancel")
+        )
         jobs.param.watch(lambda *_: self._progress(), ["running", "progress", "message"])
         return pmui.Column(
             pmui.Row(
@@ -173,10 +183,9 @@ class App:
                 ),
             ),
             self.navigator,
-            pmui.Row(self._button("clean"), self._button("sort")),
+            pmui.Row(self._button("clean"), self._button("sort"), self.cancel),
             self.doing,
             self.progress,
-            self.cancel,
             sizing_mode="stretch_width",
             margin=(4, 10),
         )  # fmt: skip

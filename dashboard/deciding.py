@@ -15,6 +15,8 @@ from .case import Case, first_case, make_case, split_rows
 from .workspace import Workspace
 
 if TYPE_CHECKING:
+    from neuralsorter.project import Project
+
     from .waveforms import Waveforms
 
 NOTHING_OPEN = "Nothing is open. Open a recording first."
@@ -92,6 +94,7 @@ def select_strays(workspace: Workspace, _: Waveforms | None = None) -> None:
         return
     rows = np.asarray(project.rows(focus.channel))
     unit = project.unit_of(rows)
+    flagged = _flagged(workspace, project, rows, unit)
 
     def work(*_: Any) -> NDArray[np.int64]:
         from neuralsorter.sorting import strays
@@ -106,7 +109,23 @@ def select_strays(workspace: Workspace, _: Waveforms | None = None) -> None:
             n = len(focus.selected)
             workspace.say(f"{n:,} {'event is' if n == 1 else 'events are'} unlike their unit, and selected.")
 
-    workspace.jobs.start("Looking for strays", work, done, workspace.complain)
+    if flagged is not None:
+        done(flagged)
+    else:
+        workspace.jobs.start("Looking for strays", work, done, workspace.complain)
+
+
+def _flagged(
+    workspace: Workspace, project: Project, rows: NDArray[np.int64], unit: NDArray[Any]
+) -> NDArray[np.int64] | None:
+    """Return what the sort of a channel flagged, where its units are still those; None after any edit."""
+    finding = workspace.sorts.get(int(project.spikes.channel[rows[0]])) if len(rows) else None
+    if finding is None or not finding.found.result.names:  # other sorters flag nothing
+        return None
+    found = finding.found
+    units = np.asarray(finding.numbers)[found.result.labels]
+    same = np.array_equal(found.rows, rows[unit > NOISE]) and np.array_equal(units, unit[unit > NOISE])
+    return found.rows[found.result.outlier] if same else None
 
 
 def _current(workspace: Workspace, case: Case | None) -> bool:

@@ -35,7 +35,7 @@ class Findings(pn.viewable.Viewer):
         self.active = False
         self._jobs = Jobs()
         self._stability: dict[int, Any] = {}  # by id of the finding
-        self.about = pmui.Typography(object=NONE_YET, variant="body2", margin=(4, 0))
+        self.about = pmui.Typography(object=NONE_YET, variant="body2", margin=(4, 8))
         self.table = pn.pane.HTML("", sizing_mode="stretch_width", margin=(4, 0))
         self.why = pmui.Typography(object="", variant="caption", sizing_mode="stretch_width")
         self._bic = ColumnDataSource({"k": [], "bic": []})

@@ -36,11 +36,12 @@ class Jobs(param.Parameterized):
         work: Callable[[Report, threading.Event], Any],
         done: Callable[[Any], None],
         failed: Callable[[str], None],
+        stopped: Callable[[str], None] | None = None,
     ) -> bool:
         """Run `work(report, cancel)` in a thread, then `done(result)` on the page's event loop.
 
-        Returns False, and starts nothing, while other work is under way. `failed` gets a sentence; after Cancel too:
-        `report` then raises, so that work which only reports can be stopped.
+        Returns False, and starts nothing, while other work is under way. `failed` gets a sentence; after Cancel
+        `stopped` does, or else `failed`: `report` then raises, so that work which only reports can be stopped.
         """
         if self.running:
             failed(f"{self.title} is still running. Wait for it or cancel it first.")
@@ -55,7 +56,10 @@ class Jobs(param.Parameterized):
                 return work(report, cancel)
 
         threading.Thread(
-            target=self._run, args=(signed, done, failed, self._cancel, page), name=title, daemon=True
+            target=self._run,
+            args=(signed, done, failed, stopped or failed, self._cancel, page),
+            name=title,
+            daemon=True,
         ).start()
         return True
 
@@ -68,6 +72,7 @@ class Jobs(param.Parameterized):
         work: Callable[[Report, threading.Event], Any],
         done: Callable[[Any], None],
         failed: Callable[[str], None],
+        stopped: Callable[[str], None],
         cancel: threading.Event,
         page: tuple[Any, AbstractContextManager[None]],
     ) -> None:
@@ -85,9 +90,9 @@ class Jobs(param.Parameterized):
 
         try:
             result = work(report, cancel)
-            finish = (lambda: failed(f"{self.title}: cancelled.")) if cancel.is_set() else (lambda: done(result))
+            finish = (lambda: stopped(f"{self.title}: cancelled.")) if cancel.is_set() else (lambda: done(result))
         except Cancelled:
-            finish = lambda: failed(f"{self.title}: cancelled.")  # noqa: E731 - one of four ways to finish
+            finish = lambda: stopped(f"{self.title}: cancelled.")  # noqa: E731 - one of four ways to finish
         except NeuralSorterError as error:
             sentence = str(error)
             finish = lambda: failed(sentence)  # noqa: E731

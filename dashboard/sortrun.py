@@ -101,7 +101,7 @@ def sort_rows(workspace: Workspace, rows: NDArray[np.int64]) -> None:
     def done(findings: list[Finding]) -> None:
         _apply(workspace, project, findings, region)
 
-    workspace.jobs.start("Sorting", work, done, workspace.complain)
+    workspace.jobs.start("Sorting", work, done, workspace.complain, workspace.say)
 
 
 def _found(
@@ -150,12 +150,13 @@ def _apply(workspace: Workspace, project: Project, findings: list[Finding], regi
     counted = sum(len(f.numbers) for f in findings)
     what = f"{counted} {'unit' if counted == 1 else 'units'} found in {len(rows):,} events"
     params = sorter_facts(findings[0].sorter, findings[0].seed) | {"sorter": findings[0].name} | region
-    project.take_sort(rows, units, labels, what, params)
+    edit = project.take_sort(rows, units, labels, what, params)
     workspace.sorts = workspace.sorts | {f.found.channel: f for f in findings}
     strays = sum(int(f.found.result.outlier.sum()) for f in findings)
     also = f" {strays:,} events are unlike their unit: U selects them." if strays else ""
-    workspace.say(f"{what}.{also}")
-    if workspace.focus is not None:
+    same = "" if edit else ", as before: nothing was changed"
+    workspace.say(f"{what}{same}.{also}")
+    if edit and workspace.focus is not None:
         workspace.focus.param.update(unit=None)
 
 

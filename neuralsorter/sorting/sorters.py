@@ -55,7 +55,7 @@ class AutoencoderGmm(Sorter):
 class PrincipalAxes(Sorter):
     """Base of sorters that cluster events on their principal axes."""
 
-    n_axes = param.Integer(5, bounds=(1, 20), doc="Principal axes to cluster on.")
+    n_axes = param.Integer(5, bounds=(1, 20), label="Axes", doc="Principal axes to cluster on.")
 
     def points(self, waveforms: NDArray[Any], sampling_rate: float, pre_samples: int) -> NDArray[np.float64]:
         """Return the aligned events on their principal axes, (n, n_axes); no column where there is nothing to tell."""
@@ -99,7 +99,7 @@ class PcaGmm(PrincipalAxes):
 class IsoSplit(PrincipalAxes):
     """ISO-SPLIT 6 on principal axes. Needs the package isosplit6."""
 
-    n_axes = param.Integer(10, bounds=(1, 20), doc="Principal axes to cluster on.")
+    n_axes = param.Integer(10, bounds=(1, 20), label="Axes", doc="Principal axes to cluster on.")
 
     def sort(
         self, waveforms: NDArray[Any], times_s: NDArray[Any], sampling_rate: float, pre_samples: int, seed: int

@@ -67,6 +67,45 @@ def test_sorting_again_changes_no_number(app: Any) -> None:
     np.testing.assert_array_equal(app.workspace.project.unit, before)
 
 
+def test_a_sort_that_changes_nothing_says_so_and_leaves_the_unit_shown(app: Any) -> None:
+    """There is no edit of it to undo: the next undo is about something else."""
+    sort(app)
+    app.workspace.focus.unit = 1
+    n = app.workspace.project.n_edits
+    app.act("split unit")
+    wait(app, lambda: "1 unit found" in app.workspace.says)
+    assert "nothing was changed" in app.workspace.says
+    assert app.workspace.project.n_edits == n
+    assert app.workspace.focus.unit == 1
+
+
+def test_one_key_selects_the_very_events_that_the_sort_flagged(app: Any) -> None:
+    project, focus = app.workspace.project, app.workspace.focus
+    waves = project.spikes.waveforms.copy()
+    waves[::40] = np.roll(waves[::40], 12, axis=1) + waves[::40]
+    app.workspace.show(ns.Project.in_memory(spikes(waves)))
+    project, focus = app.workspace.project, app.workspace.focus
+    sort(app)
+    finding = app.workspace.sorts[0].found
+    app.act("select strays")
+    wait(app, lambda: "and selected" in app.workspace.says)
+    assert len(focus.selected) > 10
+    np.testing.assert_array_equal(np.sort(focus.selected), np.sort(finding.rows[finding.result.outlier]))
+    project.merge(0, [1, 2])  # after an edit they are judged by the units as they are now
+    app.workspace.says = ""
+    app.act("select strays")
+    wait(app, lambda: "and selected" in app.workspace.says)
+    assert set(focus.selected) != set(finding.rows[finding.result.outlier])
+
+
+def test_cancelling_is_no_problem(app: Any) -> None:
+    app.act("sort")
+    app.act("cancel")
+    wait(app, lambda: "cancelled" in app.workspace.says)
+    assert not app.workspace.trouble
+    assert set(app.workspace.project.unit) == {1}
+
+
 def test_a_second_experiment_sorted_alone_gets_the_numbers_of_the_first(app: Any) -> None:
     project, focus = app.workspace.project, app.workspace.focus
     focus.experiment = 0
