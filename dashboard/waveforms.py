@@ -104,10 +104,10 @@ class Waveforms(pn.viewable.Viewer):
                 ("Reset view", "Show the whole window (R or double click)", lambda _: self.reset_view()),
             )
         ]
+        wrapping = {"flexWrap": "wrap"}  # on a narrow window in several lines, never over the side
         return pmui.Row(
-            pmui.Row(*choices, margin=0), pmui.Row(*buttons, margin=0),
-            margin=(4, 4, 0, 4), sizing_mode="stretch_width",
-            sx={"flexWrap": "wrap"},  # on a narrow window in two lines, never over the side
+            pmui.Row(*choices, margin=0, sx=wrapping), pmui.Row(*buttons, margin=0, sx=wrapping),
+            margin=(4, 4, 0, 4), sizing_mode="stretch_width", sx=wrapping,
         )  # fmt: skip
 
     def _opened(self) -> None:
