@@ -33,7 +33,7 @@ def suggest(workspace: Workspace, wanted: tuple[tuple[int, ...], str] | None = N
     if project is None or focus is None or focus.channel is None:
         workspace.say(NOTHING_OPEN)
         return
-    channel, case = int(focus.channel), workspace.case
+    channel, case, edit = int(focus.channel), workspace.case, project.edit
     waiting = case.rest if wanted is None and _current(workspace, case) else ()
 
     def work(*_: Any) -> Case | None:
@@ -42,7 +42,9 @@ def suggest(workspace: Workspace, wanted: tuple[tuple[int, ...], str] | None = N
             return make_case(project, channel, refractory_ms, waiting, case.place + 1, case.of)
         return first_case(project, channel, refractory_ms, wanted)
 
-    workspace.jobs.start("Comparing units", work, lambda found: _found(workspace, channel, found), workspace.complain)
+    workspace.jobs.start(
+        "Comparing units", work, lambda found: _found(workspace, channel, edit, found), workspace.complain
+    )
 
 
 def accept(workspace: Workspace, _: Waveforms | None = None) -> None:
@@ -51,7 +53,8 @@ def accept(workspace: Workspace, _: Waveforms | None = None) -> None:
     if case is None:
         return
     project, why = writable(workspace), case.suggestion.reason
-    names = " and ".join(map(str, case.units))
+    *most, last = map(str, case.units)
+    names = f"{', '.join(most)} and {last}"
     if case.kind == "merge":
         first, second = case.units
         text = f"units {first} and {second} merged into {first}, as suggested: {why}"
@@ -94,7 +97,7 @@ def select_strays(workspace: Workspace, _: Waveforms | None = None) -> None:
         return
     rows = np.asarray(project.rows(focus.channel))
     unit = project.unit_of(rows)
-    flagged = _flagged(workspace, project, rows, unit)
+    flagged = _flagged(workspace, project, focus.channel, focus.shown)
 
     def work(*_: Any) -> NDArray[np.int64]:
         from neuralsorter.sorting import strays
@@ -116,16 +119,16 @@ def select_strays(workspace: Workspace, _: Waveforms | None = None) -> None:
 
 
 def _flagged(
-    workspace: Workspace, project: Project, rows: NDArray[np.int64], unit: NDArray[Any]
+    workspace: Workspace, project: Project, channel: int, shown: NDArray[np.int64]
 ) -> NDArray[np.int64] | None:
-    """Return what the sort of a channel flagged, where its units are still those; None after any edit."""
-    finding = workspace.sorts.get(int(project.spikes.channel[rows[0]])) if len(rows) else None
+    """Return what the last sort flagged, if it sorted all that is shown and its units still stand; else None."""
+    finding = workspace.sorts.get(channel)
     if finding is None or not finding.found.result.names:  # other sorters flag nothing
         return None
     found = finding.found
     units = np.asarray(finding.numbers)[found.result.labels]
-    same = np.array_equal(found.rows, rows[unit > NOISE]) and np.array_equal(units, unit[unit > NOISE])
-    return found.rows[found.result.outlier] if same else None
+    whole = np.isin(shown[project.unit_of(shown) > NOISE], found.rows).all()
+    return found.rows[found.result.outlier] if whole and np.array_equal(project.unit_of(found.rows), units) else None
 
 
 def _current(workspace: Workspace, case: Case | None) -> bool:
@@ -151,9 +154,11 @@ def _go_on(workspace: Workspace, sentence: str) -> None:
     suggest(workspace)
 
 
-def _found(workspace: Workspace, channel: int, case: Case | None) -> None:
+def _found(workspace: Workspace, channel: int, edit: Any, case: Case | None) -> None:
     project, focus = workspace.project, workspace.focus
     if project is None or focus is None or focus.channel != channel:
+        return
+    if project.edit is not edit:  # it is about units that are no more
         return
     if case is None:
         leave(workspace)

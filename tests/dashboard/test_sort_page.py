@@ -91,6 +91,15 @@ def test_one_key_selects_the_very_events_that_the_sort_flagged(app: Any) -> None
     wait(app, lambda: "and selected" in app.workspace.says)
     assert len(focus.selected) > 10
     np.testing.assert_array_equal(np.sort(focus.selected), np.sort(finding.rows[finding.result.outlier]))
+    focus.unit = 1
+    app.workspace.says = ""
+    app.act("split unit")  # it stays one, and its own sort is now the last
+    wait(app, lambda: "nothing was changed" in app.workspace.says)
+    told = int(app.workspace.says.split(". ")[1].split()[0])
+    app.act("select strays")
+    wait(app, lambda: "and selected" in app.workspace.says)
+    assert len(focus.selected) == told > 0
+    focus.unit = None
     project.merge(0, [1, 2])  # after an edit they are judged by the units as they are now
     app.workspace.says = ""
     app.act("select strays")
@@ -152,6 +161,18 @@ def test_a_suggestion_is_taken_by_one_key_and_undone_by_one(app: Any) -> None:
     assert 8 not in app.workspace.project.unit
     app.act("undo")
     np.testing.assert_array_equal(app.workspace.project.unit, before)
+
+
+def test_what_was_compared_before_an_undo_is_not_told_after_it(app: Any) -> None:
+    sort(app)
+    halve(app)
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.case is not None)
+    app.act("accept suggestion")  # looks for the next one
+    app.act("undo")
+    wait(app)
+    assert "Nothing more" not in app.workspace.says
+    assert 8 in app.workspace.project.unit
 
 
 def test_a_suggestion_forgotten_does_not_come_back_until_that_is_undone(app: Any) -> None:
