@@ -9,9 +9,10 @@ from typing import Any
 import bokeh.server.server
 
 from .door import USER, guard
-from .memory import give_back_soon
+from .memory import give_back_soon, share_arenas
 
 guard()  # this file runs before the server is made
+share_arenas()
 
 
 def on_server_loaded(server_context: Any) -> None:  # noqa: ARG001 - the name and argument are Bokeh's
