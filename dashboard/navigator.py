@@ -27,6 +27,7 @@ UNITS_OF_ONE, UNITS_OF_SEVERAL = "Units of this channel", "Units of these channe
 TOGETHER = "Ctrl-click or Shift-click draws several together"
 NEW_UNIT = "new unit"
 COUNTING_S = 0.1  # before the page is drawn: of a very large recording the counts follow
+HEADER_AND_BUTTONS_PX = 370  # above, between and below the lists, so that Clean and Sort are seen in a low window too
 
 
 class Navigator(pn.viewable.Viewer):
@@ -39,7 +40,7 @@ class Navigator(pn.viewable.Viewer):
         self._channels: dict[int, dict[str, Any]] = {}
         heading = {"variant": "subtitle2", "margin": (10, 0, 2, 0)}
         self.experiments = Listing(
-            self._experiment_message, caption="Experiments", several=True, stylesheets=_share(12, least=90),
+            self._experiment_message, caption="Experiments", several=True, stylesheets=_share(20, least=90),
             sizing_mode="stretch_width",
         )  # fmt: skip
         self._experiments = pmui.Column(
@@ -47,11 +48,11 @@ class Navigator(pn.viewable.Viewer):
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
         self.channels = Listing(
-            self._channel_message, caption="Channels", several=True, stylesheets=_share(30),
+            self._channel_message, caption="Channels", several=True, stylesheets=_share(52),
             sizing_mode="stretch_width",
         )  # fmt: skip
         self.units = Listing(
-            self._unit_message, caption="Units of the channel", switches=True, stylesheets=_share(28),
+            self._unit_message, caption="Units of the channel", switches=True, stylesheets=_share(48),
             sizing_mode="stretch_width",
         )  # fmt: skip
         self.target = pmui.Select(label="Send to", options=["noise", "1", NEW_UNIT], value="1", size="small", width=120)
@@ -218,6 +219,7 @@ def _texts(numbers: frozenset[int]) -> list[str]:
     return [str(number) for number in sorted(numbers)]
 
 
-def _share(percent: int, least: int = 150) -> list[str]:
-    """Return the style of a list that takes a share of the window's height, within reason, however long it is."""
-    return [f".list {{ height: clamp({least}px, {percent}vh, 480px); box-sizing: border-box; }}"]
+def _share(percent: int, least: int = 110) -> list[str]:
+    """Return the style of a list that takes a share of what header and buttons leave, however long it is."""
+    left = f"calc((100vh - {HEADER_AND_BUTTONS_PX}px) * {percent / 100})"
+    return [f".list {{ height: clamp({least}px, {left}, 480px); box-sizing: border-box; }}"]
