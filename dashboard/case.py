@@ -109,7 +109,8 @@ def in_words(case: Case) -> str:
         "too few spikes to compare their times" if math.isnan(s.refractory)
         else f"{s.refractory:.0%} of the coincidences that two cells would have"
     )  # fmt: skip
-    counts = " and ".join(f"{n:,}" for n in case.counts)
+    *most, last = (f"{n:,}" for n in case.counts)
+    counts = f"{', '.join(most)} and {last}"
     if case.kind == "merge":
         what = f"**Units {s.first} and {s.second}** ({counts} events) may be one: {s.distance:.1f} SD apart,"
         return f"{what} {s.overlap:.0%} on the other's side, gap p = {s.p:.2g}; {times}."

@@ -123,8 +123,8 @@ def _flagged(
 ) -> NDArray[np.int64] | None:
     """Return what the last sort flagged, if it sorted all that is shown and its units still stand; else None."""
     finding = workspace.sorts.get(channel)
-    if finding is None or not finding.found.result.names:  # other sorters flag nothing
-        return None
+    if finding is None or not (finding.found.result.names or finding.found.result.outlier.any()):
+        return None  # some sorters flag nothing
     found = finding.found
     units = np.asarray(finding.numbers)[found.result.labels]
     whole = np.isin(shown[project.unit_of(shown) > NOISE], found.rows).all()

@@ -43,8 +43,11 @@ class Findings(pn.viewable.Viewer):
         self._lines = ColumnDataSource({"xs": [], "ys": [], "dash": [], "colour": [], "why": []})
         self._leaves = ColumnDataSource({"x": [], "y": [], "text": [], "colour": []})
         self.bic, self.tree = self._bic_figure(), self._tree_figure()
-        bic = pmui.Column(pn.pane.Bokeh(self.bic), pmui.Typography(object=BIC_HELP, variant="caption"), margin=0)
-        tree = pmui.Column(pn.pane.Bokeh(self.tree), pmui.Typography(object=TREE_HELP, variant="caption"), margin=0)
+        bic, tree = (
+            pmui.Column(pmui.Column(pn.pane.Bokeh(plot), margin=0), pmui.Typography(variant="caption"), margin=0)
+            for plot in (self.bic, self.tree)  # in a column, which can be hidden: the pane alone stays so for good
+        )
+        self._about_bic, self._about_tree = bic, tree
         units = pmui.Column(self.table, self.why, margin=0)
         self.pages = pmui.Tabs(("Units", units), ("BIC", bic), ("Merges", tree), sizing_mode="stretch_width", margin=0)
         self._pane = pmui.Column(self.about, self.pages, sizing_mode="stretch_width", margin=0)
@@ -108,6 +111,11 @@ class Findings(pn.viewable.Viewer):
         )
         self._show_bic(found.bic)
         self._show_tree(finding)
+        for page, known, text, none in (
+            (self._about_bic, found.bic, BIC_HELP, NO_BIC), (self._about_tree, found.names, TREE_HELP, NO_TREE),
+        ):  # fmt: skip
+            page[0].visible = bool(known)
+            page[1].object = text if known else none.format(finding.name)
         self._check_stability(finding)
 
     def _units(self, finding: Finding) -> str:
@@ -176,6 +184,8 @@ BIC_HELP = (
     "How well 1, 2, .. Gaussians fit the channel; the orange one fits best. They are parts, more than there are units:"
     " parts without a gap between them are merged afterwards."
 )
+NO_BIC = "{} does not tell how well other numbers of Gaussians fit."
+NO_TREE = "{} does not merge parts, or does not tell which."
 TREE_HELP = (
     "From the bottom: parts that were merged into units (lines in their colour), then the gaps that keep units apart"
     " (grey, dashed). Point at a line for the reason."

@@ -16,6 +16,7 @@ from neuralsorter.project import Project
 from neuralsorter.spikes import NOISE
 
 from .actions import send
+from .deciding import leave
 from .jobs import on_page, this_page
 from .latest import Latest
 from .listing import Listing
@@ -177,7 +178,9 @@ class Navigator(pn.viewable.Viewer):
         focus, project = self.workspace.focus, self.workspace.project
         if focus is None or project is None or focus.channel is None:
             return
-        if kind == "current":
+        if kind == "current" and row == ALL and self.workspace.case is not None:
+            leave(self.workspace)  # it had hidden the other units
+        elif kind == "current":
             focus.param.update(unit=None if row == ALL else int(row))
         elif row == ALL:
             focus.param.update(hidden=frozenset({NOISE}))

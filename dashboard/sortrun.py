@@ -153,7 +153,8 @@ def _apply(workspace: Workspace, project: Project, findings: list[Finding], regi
     edit = project.take_sort(rows, units, labels, what, params)
     workspace.sorts = workspace.sorts | {f.found.channel: f for f in findings}
     strays = sum(int(f.found.result.outlier.sum()) for f in findings)
-    also = f" {strays:,} events are unlike their unit: U selects them." if strays else ""
+    are, them = ("event is", "it") if strays == 1 else ("events are", "them")
+    also = f" {strays:,} {are} unlike their unit: U selects {them}." if strays else ""
     same = "" if edit else ", as before: nothing was changed"
     workspace.say(f"{what}{same}.{also}")
     if edit and workspace.focus is not None:

@@ -33,7 +33,7 @@ class Suggestions(pn.viewable.Viewer):
         self._along = ColumnDataSource({"left": [], "right": [], "top": [], "colour": []})
         self._cross = ColumnDataSource({"left": [], "right": [], "top": []})
         self.figures = [self._means_figure(), self._along_figure(), self._cross_figure()]
-        self.text = pmui.Typography(object=IDLE, variant="body2", margin=(6, 0))
+        self.text = pmui.Typography(object=IDLE, variant="body2", margin=(6, 8))
         self.evidence = pmui.Column(*(pn.pane.Bokeh(plot) for plot in self.figures), visible=False, margin=0)
         buttons = [
             pmui.Button(label=label, size="small", description=tip, variant=variant, margin=(6, 2),

@@ -163,6 +163,34 @@ def test_a_suggestion_is_taken_by_one_key_and_undone_by_one(app: Any) -> None:
     np.testing.assert_array_equal(app.workspace.project.unit, before)
 
 
+def test_all_units_are_shown_again_after_a_suggestion(app: Any) -> None:
+    sort(app)
+    halve(app)
+    app.act("next suggestion")
+    wait(app, lambda: app.workspace.focus.hidden >= {0, 2, 3})
+    app.navigator._unit_message("current", "all")
+    assert app.workspace.focus.hidden == {0}
+    assert app.workspace.case is None
+
+
+def test_a_sorter_that_tells_no_bic_and_no_merges_has_words_instead_of_empty_axes(app: Any) -> None:
+    from neuralsorter.sorting.sorters import PcaGmm
+
+    app.sorting.active = True
+    app.sorting.refresh()
+    app.workspace.sorter, app.workspace.sorter_name = PcaGmm(), "pca_gmm"
+    sort(app)
+    findings = app.sorting.findings
+    shown = [(page[0].visible, page[1].object) for page in (findings._about_bic, findings._about_tree)]
+    assert [visible for visible, _ in shown] == [False, False]
+    assert all("pca_gmm does not" in text for _, text in shown)
+    app.workspace.sorter, app.workspace.sorter_name = None, ""
+    app.workspace.says = ""
+    sort(app)
+    assert findings._about_bic[0].visible
+    assert findings._about_tree[0].visible
+
+
 def test_what_was_compared_before_an_undo_is_not_told_after_it(app: Any) -> None:
     sort(app)
     halve(app)
