@@ -19,7 +19,7 @@ from .plugins import import_file
 from .waveforms import network_input
 
 _BLOCK = 16_384
-USUAL_SHARE = 0.6  # of spikes among the events of a recording not cleaned yet
+USUAL_SHARE = 0.45  # of spikes: noise of unknown kinds is judged too kindly, and `border` does the rest
 Progress = Callable[[float, str], None]
 
 

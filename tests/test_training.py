@@ -26,7 +26,7 @@ def _curated(made: Simulation) -> Spikes:
 @pytest.fixture(scope="module")
 def new_recording() -> Simulation:
     """Return a set-up that the shipped network finds hard: odd shapes, a low threshold, many artefacts."""
-    made = simulate(4, 40.0, seed=3101, artefact_rate_hz=2.0, odd_share=0.8, threshold_sigmas=3.5)
+    made = simulate(4, 40.0, seed=3103, artefact_rate_hz=2.0, odd_share=0.8, threshold_sigmas=3.5)
     return made.take(np.flatnonzero((made.kind != "tail") & ~made.overlap & (made.kind != "mua")))
 
 
