@@ -71,6 +71,18 @@ def test_each_unit_looks_like_its_shape(made: Simulation) -> None:
             assert match > 0.9, (channel, unit)
 
 
+def test_a_spike_that_crosses_long_before_its_extremum_is_not_taken_for_noise() -> None:
+    """One cell of this channel is about as large in its first phase as in its second."""
+    made = simulate(4, 40.0, 9607, artefact_kinds=(*KINDS, *HELD_OUT_KINDS), artefact_rate_hz=1.5)
+    on, pre = made.spikes.channel == 4, made.spikes.pre_samples
+    own = made.spikes.waveforms[on & (made.truth_unit == 9)]
+    mean = own.mean(axis=0)
+    assert np.abs(mean).argmax() - pre > 0.85e-3 * made.spikes.sampling_rate
+    noise = made.spikes.waveforms[on & (made.kind == "threshold")]
+    alike = [np.corrcoef(event, mean)[0, 1] > 0.9 for event in noise]
+    assert sum(alike) < 0.05 * len(own)
+
+
 def test_units_have_both_polarities_and_respect_their_refractory_period(made: Simulation) -> None:
     shapes = np.concatenate(list(made.shapes_uv.values()))
     extreme = shapes[np.arange(len(shapes)), np.abs(shapes).argmax(axis=1)]

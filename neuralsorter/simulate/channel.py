@@ -16,6 +16,7 @@ from .trains import draw_train
 
 MULTI_UNIT = 100
 MATCH_MS = (-0.15, 0.85)  # a spike's extremum, from the crossing it caused
+EARLY_PHASE, RISE_MS = 0.5, 0.3  # of the extremum: a phase so large crosses too, this long before it is half of it
 TAIL_MS = -2.5  # crossings this long after a large spike are its tail
 OVERLAP_MS = 1.0
 UNIT_HZ = (0.5, 5.0)
@@ -228,6 +229,8 @@ def _truth(
     kind[after_large] = "tail"
     # Too small to have caused the crossing: noise made it, with a little help.
     caused = (best >= 0) & (size > 0.35 * threshold)
+    _add_early_phases(at, cells, best, caused, threshold, setup)
+    size = cell_size[best]
     unit[caused] = cells.unit[best[caused]]
     kind[caused] = np.where(unit[caused] == MULTI_UNIT, "mua", "unit")
     near, strength = _disturbed(at, artefacts, disturbance, setup)
@@ -252,6 +255,30 @@ def _largest(at: NDArray[np.int64], cells: Cells, first: float, last: float) -> 
         best[larger] = spike[larger]
         size[larger] = cells.size[spike[larger]]
     return best
+
+
+def _add_early_phases(
+    at: NDArray[np.int64],
+    cells: Cells,
+    best: NDArray[np.int64],
+    caused: NDArray[np.bool_],
+    threshold: float,
+    setup: Setup,
+) -> None:
+    """Name in `best` and `caused` the spikes that crossed long before their extremum, one event each.
+
+    They are those of the few cells that have two phases of about the same size.
+    """
+    shapes = np.abs(cells.bank.shapes[:, 0])
+    lead = cells.bank.peak - (shapes > EARLY_PHASE).argmax(axis=1)
+    spikes = np.flatnonzero((lead[cells.row] > setup.samples(MATCH_MS[1])) & (EARLY_PHASE * cells.size > threshold))
+    spikes = np.setdiff1d(spikes, best[caused])
+    known = np.flatnonzero(~caused)
+    first = np.searchsorted(at[known], cells.peak[spikes] - lead[cells.row[spikes]] - setup.samples(RISE_MS))
+    found = first < len(known)
+    spikes, events = spikes[found], known[first[found]]
+    early = cells.peak[spikes] - at[events] > setup.samples(MATCH_MS[1])
+    best[events[early]], caused[events[early]] = spikes[early], True
 
 
 def _others(at: NDArray[np.int64], best: NDArray[np.int64], cells: Cells, setup: Setup) -> NDArray[np.bool_]:
