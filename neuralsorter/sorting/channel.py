@@ -13,8 +13,8 @@ from neuralsorter.batch import check
 
 from . import mixture
 from .alignment import Alignment
-from .features import fill, principal_axes
-from .merging import Merge, discriminant_axes, gap, merge_parts
+from .features import fill, principal_axes, slopes
+from .merging import Merge, Shapes, discriminant_axes, gap, merge_parts
 from .neighbours import nearest
 from .result import SortResult, expected_errors
 from .splitting import Recipe, numbered, split
@@ -181,7 +181,7 @@ class _Units:
             faint,
             recipe.alpha_faint,
             times_s=times_s,
-            shapes=(points, -self.centre @ self.axes),
+            shapes=Shapes(points, -self.centre @ self.axes, slopes(waves) @ self.axes),
         )
         self.names = trace.merged(names, merges)
         self.lines = discriminant_axes(points, labels, _MOST_AXES)

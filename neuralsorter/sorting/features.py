@@ -23,6 +23,11 @@ def fill(waveforms: NDArray[Any]) -> NDArray[np.float32]:
     return flat.reshape(wave.shape)
 
 
+def slopes(waves: NDArray[Any]) -> NDArray[np.float64]:
+    """Return by how much waveforms (n, d) change when they move by a sample, (n, d)."""
+    return np.gradient(waves, axis=1) if waves.shape[1] > 1 else np.zeros_like(waves)
+
+
 def principal_axes(points: NDArray[Any], most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean (d,) of points (n, d) and at most `most` principal axes (d, a), only those with variance."""
     centre = points.mean(axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ _LEAST_LUMP, _LEAST_AXES, _LEAST_DISTANCE = 40, 4, 2.3
 _GAIN_EACH, _LEAST_GAIN, _ENOUGH_GAIN = 0.1, 20.0, 40.0  # log likelihood: per event of the smaller group, within bounds
 _EM_STEPS = 15
 _STRAY = 0.01
+_MOVED = 0.6  # share of what tells two groups apart, squared: above it they differ by where the extremum was found
 _BY_SHAPE = 0.5  # as if there were a gap, of this share of alpha
 _MOST_TESTED = 3000
 _WINDOW = 2.0  # of the larger part, at most this many times the events of the smaller, those nearest to the gap
@@ -34,6 +35,14 @@ class Merge:
     merged: bool = True
     into: int = -1  # the part that the two became
     sizes: tuple[int, int] = (0, 0)  # events compared
+
+
+class Shapes(NamedTuple):
+    """Events along the axes in which their shapes are compared, and what is no difference of shape there."""
+
+    points: NDArray[np.float64]  # (n, m)
+    silent: NDArray[np.float64]  # (m,): the silent waveform, towards which spikes shrink
+    slopes: NDArray[np.float64]  # (n, m): the slope of each event, along which it moves in time
 
 
 @dataclass(frozen=True)
@@ -91,13 +100,14 @@ def gap(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
     return diptest.p_value(diptest.dip(window), len(window)), distance
 
 
-def two_lumps(first: NDArray[Any], second: NDArray[Any], origin: NDArray[Any]) -> bool:
+def two_lumps(first: NDArray[Any], second: NDArray[Any], origin: NDArray[Any], slope: NDArray[Any]) -> bool:
     """Say whether two groups of points (n, d) are two by their shapes, even where no gap lies between them.
 
     A small unit beside a large one makes a shoulder, not a second mode. One unit can have a shoulder as well, but along
     the line from `origin`, the silent waveform, on which spikes of a burst shrink and drift moves a unit. So that line
-    is left out. Along Fisher's line for the rest, learned from every other event and looked at in the others, two
-    Gaussians must explain the events far better than one.
+    is left out. So is the `slope` of their mean waveform, where the groups differ along it for the most part: noise on
+    a flat extremum moves events in time, to and fro. Along Fisher's line for the rest, learned from every other event
+    and looked at in the others, two Gaussians must explain the events far better than one.
     """
     smaller = min(len(first), len(second))
     if smaller < _LEAST_LUMP or first.shape[1] < _LEAST_AXES:
@@ -105,7 +115,12 @@ def two_lumps(first: NDArray[Any], second: NDArray[Any], origin: NDArray[Any]) -
     both = np.concatenate([first, second])
     size = both.mean(axis=0) - origin
     size /= max(float(np.sqrt(size @ size)), 1e-300)
-    first, second = first - np.outer(first @ size, size), second - np.outer(second @ size, size)
+    slope = slope - (slope @ size) * size
+    slope = slope / max(float(np.sqrt(slope @ slope)), 1e-300)
+    step = second.mean(axis=0) - first.mean(axis=0)
+    step = step - (step @ size) * size
+    for line in (size, slope) if (step @ slope) ** 2 > _MOVED * (step @ step) else (size,):
+        first, second = first - np.outer(first @ line, line), second - np.outer(second @ line, line)
     gain = 0.0
     for half in (0, 1):
         axis = _fisher(first[half::2], second[half::2])
@@ -166,7 +181,7 @@ def merge_parts(
     alpha_faint: float,
     least: int = 8,
     times_s: NDArray[Any] | None = None,
-    shapes: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    shapes: Shapes | None = None,
 ) -> tuple[NDArray[np.int64], list[Merge]]:
     """Merge, most unimodal pair first, while some pair of groups has no gap (p > `alpha`) between them.
 
@@ -186,9 +201,9 @@ def merge_parts(
     times_s : ndarray, (n,), optional
         Where known, coincidences within the refractory time make a merge harder, their absence easier.
 
-    shapes : (ndarray (n, m), ndarray (m,)), optional
-        The events along more axes, and the place of the silent waveform there: two groups that are two by their
-        shapes, `two_lumps`, stay apart without a gap, unless both are faint.
+    shapes : Shapes, optional
+        The events along more axes: two groups that are two by their shapes, `two_lumps`, stay apart without a gap,
+        unless both are faint.
 
     Returns
     -------
@@ -230,7 +245,7 @@ def _compare(
     alpha: float,
     least: int,
     times_s: NDArray[Any] | None,
-    shapes: tuple[NDArray[Any], NDArray[Any]] | None,
+    shapes: Shapes | None,
 ) -> _Pair:
     """Look for a gap between two groups of events and, where there is none, for two shapes."""
     p, distance = gap(points[first], points[second])
@@ -239,6 +254,11 @@ def _compare(
         strictness = timing.strictness(times_s[first], times_s[second], timing.dead_time(times_s))
     if min(int(first.sum()), int(second.sum())) < least:
         return _Pair(1.0, distance, strictness, 1 / (alpha * strictness))
-    if shapes is not None and p > alpha and two_lumps(shapes[0][first], shapes[0][second], shapes[1]):
+    if shapes is not None and p > alpha and _two_shapes(shapes, first, second):
         return _Pair(p, distance, strictness, min(p / alpha, _BY_SHAPE) / strictness, by_shape=True)
     return _Pair(p, distance, strictness, p / (alpha * strictness))
+
+
+def _two_shapes(shapes: Shapes, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> bool:
+    slope = shapes.slopes[first | second].mean(axis=0)
+    return two_lumps(shapes.points[first], shapes.points[second], shapes.silent, slope)

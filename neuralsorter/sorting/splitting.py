@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import autoencoder, mixture
-from .features import principal_axes
-from .merging import discriminant_axes, merge_parts
+from .features import principal_axes, slopes
+from .merging import Shapes, discriminant_axes, merge_parts
 from .neighbours import nearest
 from .trace import Trace
 from .whitening import N_NEIGHBOURS, learn_whitening
@@ -88,19 +88,18 @@ def _split_once(
     if depth == 0:
         trace.bic[:] = [m.bic for m in fitted]
     best = min(range(len(fitted)), key=lambda k: fitted[k].bic)
-    silent = whitening(-centre @ axes)
-    labels, names = _refined(white, silent, numbered(fitted[best].assign(latent)), faint, recipe, trace)
+    shapes = Shapes(white, whitening(-centre @ axes), slopes(waves) @ axes @ whitening.matrix)
+    labels, names = _refined(shapes, numbered(fitted[best].assign(latent)), faint, recipe, trace)
     for again in (len(fitted) - 1, 1):
         # A broad Gaussian over a narrow one can fit best and hide small units: look once more, in smaller parts. Or
         # the parts lie across the gap: look once more for two halves.
         if labels.max() == 0 and best != again < len(fitted):
-            labels, names = _refined(white, silent, numbered(fitted[again].assign(latent)), faint, recipe, trace)
+            labels, names = _refined(shapes, numbered(fitted[again].assign(latent)), faint, recipe, trace)
     return labels, names
 
 
 def _refined(
-    white: NDArray[Any],
-    silent: NDArray[Any],
+    shapes: Shapes,
     labels: NDArray[Any],
     faint: NDArray[Any],
     recipe: Recipe,
@@ -111,12 +110,12 @@ def _refined(
     for _ in range(_ROUNDS):
         if labels.max() == 0:
             break
-        line = white @ discriminant_axes(white, labels, _MOST_AXES)
+        line = shapes.points @ discriminant_axes(shapes.points, labels, _MOST_AXES)
         refit = mixture.fit(line, mixture.from_labels(line, labels), max_steps=30)
         given = refit.assign(line)
         names = [names[part] for part in np.unique(given)]
         before = numbered(given)
-        after, merges = merge_parts(line, before, recipe.alpha, faint, recipe.alpha_faint, shapes=(white, silent))
+        after, merges = merge_parts(line, before, recipe.alpha, faint, recipe.alpha_faint, shapes=shapes)
         names = trace.merged(names, merges)
         settled = after.max() == labels.max() and (after != labels).mean() < _SETTLED
         labels = after

@@ -100,18 +100,23 @@ def shoulder(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_a_small_unit_beside_a_large_one_stays_apart_by_its_shape() -> None:
     large, small = shoulder(6)
     assert merging.gap(large, small)[0] > 0.1
-    assert merging.two_lumps(large, small, np.array([0.0, 30, 0, 0, 0, 0]))
+    assert merging.two_lumps(large, small, np.array([0.0, 30, 0, 0, 0, 0]), np.array([1.0, 0, 2, 0, 0, 0]))
 
 
 def test_a_shoulder_towards_silence_is_no_second_unit() -> None:
     large, small = shoulder(6)
-    assert not merging.two_lumps(large, small, np.array([30.0, 0, 0, 0, 0, 0]))
+    assert not merging.two_lumps(large, small, np.array([30.0, 0, 0, 0, 0, 0]), np.eye(6)[2])
+
+
+def test_a_shoulder_of_events_moved_in_time_is_no_second_unit() -> None:
+    large, small = shoulder(6)
+    assert not merging.two_lumps(large, small, np.array([0.0, 30, 0, 0, 0, 0]), np.array([5.0, 0, 1, 0, 0, 0]))
 
 
 def test_two_halves_of_one_cloud_are_not_two_units() -> None:
     points = np.random.default_rng(7).normal(size=(1500, 6))
     half = points[:, 0] > 0
-    assert not merging.two_lumps(points[~half], points[half], np.array([0.0, 30, 0, 0, 0, 0]))
+    assert not merging.two_lumps(points[~half], points[half], np.array([0.0, 30, 0, 0, 0, 0]), np.eye(6)[2])
 
 
 def test_small_parts_join_the_nearest() -> None:
