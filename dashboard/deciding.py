@@ -159,6 +159,8 @@ def _found(workspace: Workspace, channel: int, edit: Any, case: Case | None) -> 
     if project is None or focus is None or focus.channel != channel:
         return
     if project.edit is not edit:  # it is about units that are no more
+        if workspace.case is None:
+            leave(workspace)
         return
     if case is None:
         leave(workspace)

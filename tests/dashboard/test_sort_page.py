@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import panel_material_ui as pmui
 import pytest
 
 import neuralsorter as ns
@@ -107,6 +108,12 @@ def test_one_key_selects_the_very_events_that_the_sort_flagged(app: Any) -> None
     assert set(focus.selected) != set(finding.rows[finding.result.outlier])
 
 
+def test_cancel_comes_up_beside_sort_where_nothing_can_hide_it(app: Any) -> None:
+    """Below the progress it was off the end of a window of 950 pixels."""
+    beside = next(list(row) for row in app.sidebar if isinstance(row, pmui.Row) and app.cancel in list(row))
+    assert [button.label for button in beside] == ["Clean", "Sort", "Cancel"]
+
+
 def test_cancelling_is_no_problem(app: Any) -> None:
     app.act("sort")
     app.act("cancel")
@@ -200,6 +207,7 @@ def test_what_was_compared_before_an_undo_is_not_told_after_it(app: Any) -> None
     app.act("undo")
     wait(app)
     assert "Nothing more" not in app.workspace.says
+    assert app.workspace.focus.hidden == {0}  # the two alone are no longer what is looked at
     assert 8 in app.workspace.project.unit
 
 
