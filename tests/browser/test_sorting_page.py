@@ -49,6 +49,7 @@ def test_suggestions_strays_features_and_the_bic_curve(
     tab.wait_until(lambda: tab.page.get_by_text("Unit 5", exact=True).count() == 0)
     tab.press("Control+z")
     tab.page.get_by_text("Unit 5", exact=True).first.wait_for()
+    tab.wait_until(lambda: "1,200 of 1,200" in tab.status())  # the search for the next suggestion is over
 
     tab.press("u")
     tab.wait_until(lambda: tab.selected() > 5)
