@@ -34,6 +34,7 @@ _SCRIPT = """(() => {
   style.textContent = %(fonts)s;
   document.head.append(style);
   %(joining)s
+  %(arriving)s
 })();"""
 
 
@@ -50,6 +51,7 @@ def script() -> str:
         "code": json.dumps(code),
         "fonts": json.dumps(_fonts()),
         "joining": SCRIPT,
+        "arriving": Path(__file__).with_name("arriving.js").read_text("utf-8"),
     }
 
 

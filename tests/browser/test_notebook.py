@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import neuralsorter as ns
+from neuralsorter.plugins import folder
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.browser.conftest import Tab
 
 pytestmark = pytest.mark.browser
@@ -136,3 +139,25 @@ def test_lasso_and_keys_reach_the_project_the_notebook_holds(
     _output(tab, 3).locator(".bk-Canvas").first.wait_for(timeout=60_000)
     assert tab.foreign == []
     assert tab.errors == []
+
+
+def test_what_is_said_to_a_plot_before_it_is_there_waits_for_it(browser: Browser) -> None:
+    """A message comes in parts: of one that came while the plot was being built, the first were thrown away."""
+    page = browser.new_page()
+    page.evaluate(
+        """() => {
+          window.got = [];
+          class Manager { msg_handler(part) { window.got.push(part); } }
+          window.Bokeh = { index: {}, Models: { get: () => Manager } };
+          window.manager = Object.assign(new Manager(), { plot_id: 'plot', ns: { plot_index: {} } });
+        }"""
+    )
+    page.evaluate((folder("dashboard") / "arriving.js").read_text("utf-8"))
+    page.evaluate("['header', 'content'].forEach((part) => manager.msg_handler(part))")
+    page.wait_for_timeout(200)
+    assert page.evaluate("got") == []
+    page.evaluate("() => { Bokeh.index.plot = {}; manager.msg_handler('buffer'); }")
+    page.wait_for_function("got.length >= 3")
+    page.evaluate("manager.msg_handler('header')")
+    assert page.evaluate("got") == ["header", "content", "buffer", "header"]
+    page.close()
