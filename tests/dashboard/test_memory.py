@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -33,7 +34,14 @@ libc.fflush(None)
 def arenas(before: str) -> int:
     """Return how many arenas eight threads of a new process take."""
     script = COUNTED.format(before=before)
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    paths = os.pathsep.join(path for path in sys.path if path)  # where this process found the dashboard
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
     return done.stdout.count("<heap nr=")
 
 
