@@ -45,17 +45,11 @@ class Counted:
     images : list of ndarray, (height, width), int32
         One per part.
 
-    Attributes
-    ----------
-    places : ndarray, (p,), int32
-        Where in the flat images any part has a pixel that is not zero, ascending.
-
     """
 
     def __init__(self, n: int, rows: NDArray[np.int64], part: NDArray[np.int32], images: list[Image]) -> None:
         self._shape = images[0].shape
         self._marks = [marked(image) for image in images]
-        self.places = marked(np.sum(images, axis=0, dtype=np.int32)).places
         self._sizes = np.bincount(part, minlength=len(images))
         self._part = np.full(n, NONE, np.uint8)
         self._part[rows] = part

@@ -33,10 +33,7 @@ class Numbered(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a `reassign` did to the images: the edition it made, its moves, and where, (n,) int32, in a flat image.
-
-    Nothing has changed anywhere else; it may be that not everything there has.
-    """
+    """What a `reassign` did to the images: the edition it made, its moves, and where, (n,) int32, in a flat image."""
 
     edition: int
     moves: list[Move]
@@ -186,7 +183,6 @@ class Picture:
             if unit not in self._images:
                 self._images[unit] = np.zeros((canvas.view.height, canvas.view.width), np.int32)
         moves = self._counted.moves(index, left.unit, reached.unit) if self._counted is not None else None
-        places = self._counted.places if self._counted is not None and moves is not None else None
         if moves is None:
             moves = self._draw_moved(canvas, index, left, reached)
         self._edition += 1
@@ -194,7 +190,7 @@ class Picture:
         if moves is not None:
             carry(moves, self._images)
             n_pixels = canvas.view.width * canvas.view.height
-            self._change = Change(self._edition, moves, joint(moves, n_pixels) if places is None else places)
+            self._change = Change(self._edition, moves, joint(moves, n_pixels))
         for unit in left.units:
             if not self._sizes[unit]:
                 del self._images[unit]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 COUNTED = """
-import ctypes, re, sys, threading
+import ctypes, threading
 from dashboard.memory import share_arenas
 
 {before}
@@ -31,24 +30,10 @@ libc.fflush(None)
 """
 
 
-def arenas(before: str) -> int:
-    """Return how many arenas eight threads of a new process take."""
-    script = COUNTED.format(before=before)
-    paths = os.pathsep.join(path for path in sys.path if path)  # where this process found the dashboard
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": paths},
-    )
-    return done.stdout.count("<heap nr=")
-
-
 @pytest.mark.skipif(
     sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "malloc_info"),
     reason="only the GNU C library has arenas",
 )
-def test_the_threads_of_a_server_allocate_from_two_arenas() -> None:
-    assert arenas("pass") > 2
-    assert arenas("share_arenas()") == 2
+def test_the_threads_of_a_server_allocate_from_two_arenas(printed: Callable[[str], str]) -> None:
+    assert printed(COUNTED.format(before="pass")).count("<heap nr=") > 2
+    assert printed(COUNTED.format(before="share_arenas()")).count("<heap nr=") == 2
